@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// MemoryStore: rows in a map. Lost with the process; its confirms say `memory`. Also the ground that
+// FaultyStore (tests/support) stands on.
+#pragma once
+
+#include <map>
+
+#include "core/store/store.hpp"
+
+namespace pawl {
+
+struct MemoryStoreOptions {
+  std::uint64_t bytes_max = 1024ULL * 1024 * 1024;  // at this, SENDs are refused NO_SPACE
+};
+
+class MemoryStore final : public Store {
+ public:
+  explicit MemoryStore(MemoryStoreOptions options = {});
+
+  protocol::Durability durability() const override { return protocol::Durability::memory; }
+  void submit(Commit commit) override;
+  void read(ReadRequest request) override;
+  Result<Page> read_now(const ReadRequest& request) override;
+  void drain(std::vector<StoreEvent>& events) override;
+  int ready_fd() const override { return -1; }
+  void settle() override {}
+  Fault reopen() override { return {}; }
+  std::uint64_t free_bytes() override;
+  void on_idle() override {}
+
+  std::size_t rows(Space space) const;
+
+ private:
+  using Rows = std::map<std::string, Slice>;
+  Rows& rows_of(Space space) { return space == Space::chunks ? chunks_ : state_; }
+
+  MemoryStoreOptions options_;
+  Rows chunks_;
+  Rows state_;
+  std::uint64_t bytes_ = 0;
+  std::vector<StoreEvent> events_;
+};
+
+}  // namespace pawl
