@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// MemoryStore: rows in a map. Lost with the process; its confirms say `memory`. Also the ground that
-// FaultyStore (tests/support) stands on.
+// MemoryStore: rows in a map. Lost with the process; its confirms say `memory`.
 #pragma once
 
-#include <map>
-
+#include "core/store/memory_rows.hpp"
 #include "core/store/store.hpp"
 
 namespace pawl {
@@ -28,16 +26,11 @@ class MemoryStore final : public Store {
   std::uint64_t free_bytes() override;
   void on_idle() override {}
 
-  std::size_t rows(Space space) const;
+  std::size_t rows(Space space) const { return rows_.count(space); }
 
  private:
-  using Rows = std::map<std::string, Slice>;
-  Rows& rows_of(Space space) { return space == Space::chunks ? chunks_ : state_; }
-
   MemoryStoreOptions options_;
-  Rows chunks_;
-  Rows state_;
-  std::uint64_t bytes_ = 0;
+  MemoryRows rows_;
   std::vector<StoreEvent> events_;
 };
 
