@@ -24,11 +24,12 @@ class Random {
 
   // Uniform in [0, bound); 0 for bound 0. The bias of the multiply is below 2^-32 for our bounds.
   std::uint64_t below(std::uint64_t bound) {
-    return static_cast<std::uint64_t>(
-        (static_cast<unsigned __int128>(next()) * static_cast<unsigned __int128>(bound)) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
   }
 
  private:
+  __extension__ using Wide = unsigned __int128;
+
   std::uint64_t state_;
 };
 

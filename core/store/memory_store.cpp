@@ -11,11 +11,11 @@ MemoryStore::MemoryStore(MemoryStoreOptions options) : options_(options) {}
 // The bound is kept by free_bytes(), not here: settles must commit when the store is full.
 void MemoryStore::submit(Commit commit) {
   rows_.apply(commit);
-  events_.push_back(Committed{commit.tag});
+  events_.emplace_back(Committed{commit.tag});
 }
 
 void MemoryStore::read(ReadRequest request) {
-  events_.push_back(rows_.page(request));
+  events_.emplace_back(rows_.page(request));
 }
 
 Result<Page> MemoryStore::read_now(const ReadRequest& request) {
