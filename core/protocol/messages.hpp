@@ -28,8 +28,7 @@ std::string_view name_of(Command command);  // "HELLO"
 
 enum class Role : std::uint8_t { producer = 1, worker = 2, reader = 3, pipe = 4 };
 
-// What a confirm is worth (G1), weakest first.
-enum class Durability : std::uint8_t { memory = 1, written = 2, synced = 3, replicated = 4 };
+using pawl::Durability;
 
 enum class Verb : std::uint8_t { ack = 1, nack = 2, reject = 3, give_back = 4, extend = 5 };
 

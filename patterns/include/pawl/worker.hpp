@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Worker: takes messages of one queue, does the work, and says how it went.
+//
+//   pawl::Worker worker{{.queue = "orders"}};
+//   worker.run([](const pawl::Delivery& d) { ship(d.text()); });  // return acks, throw nacks
+//
+// Guarantees (docs/guarantees.md): each message is worked at least once (G1) and held by one worker
+// at a time (G2); a failing one is tried again, then set aside (G3).
+//
+// Threads: every member may be called from any thread; run, run_batch, receive, poll and next may
+// be used by several threads at once. One I/O thread owns the socket and the session.
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <pawl/connection.hpp>
+#include <pawl/delivery.hpp>
+#include <pawl/errors.hpp>
+#include <pawl/executor.hpp>
+
+namespace pawl {
+
+struct WorkerOptions {
+  std::string endpoint{"tcp://127.0.0.1:7295"};
+  std::string queue{};
+  std::uint32_t threads = 1;               // handlers at once, of run and run_batch
+  std::uint32_t prefetch_messages = 4096;  // unstarted messages kept at hand; 1: no look-ahead
+  std::uint64_t prefetch_bytes = 4 * 1024 * 1024;
+  std::uint32_t slots = 256;  // started, or finished and not sent, at once; at a death these are
+                              // the suspects. At least `threads`, and a batch is at most this.
+  std::uint32_t batch_messages_max = 256;  // of run_batch
+  std::uint64_t count_max = 0;             // run ends after so many were started; 0: never
+  std::chrono::milliseconds idle_exit{0};  // run ends when nothing came for so long; 0: never
+  std::string peer{};                      // a name for people: logs, histories. Empty: host:pid
+  std::function<void(const ConnectionEvent&)> on_connection{};
+  Executor* executor = nullptr;  // where on_connection runs and coroutines go on; without it, they
+                                 // go on in poll()
+  Log log{};
+  std::chrono::milliseconds destructor_deadline{2'000};
+  void* context = nullptr;  // a libzmq context to share; null: the process's own
+};
+
+// How one message of a batch went.
+enum class Verdict : std::uint8_t { ack, nack, reject, give_back };
+
+struct BatchOutcome {
+  Verdict verdict = Verdict::ack;
+  std::string reason{};                              // of nack and reject
+  std::optional<std::chrono::milliseconds> delay{};  // of nack and give_back
+};
+
+using Handler = std::function<void(const Delivery&)>;
+// `outcomes` has one element a delivery, all `ack` at first. A throw applies to the whole batch.
+using BatchHandler =
+    std::function<void(std::span<const Delivery> batch, std::span<BatchOutcome> outcomes)>;
+
+enum class RunEnd : std::uint8_t { stopped, drained, counted, idle, closed };
+
+// Totals since the worker was made.
+struct WorkerProgress {
+  std::uint64_t received = 0;
+  std::uint64_t started = 0;
+  std::uint64_t acked = 0;   // the hub has answered these four
+  std::uint64_t nacked = 0;  // handler time-outs included
+  std::uint64_t rejected = 0;
+  std::uint64_t returned = 0;   // unstarted ones included
+  std::uint64_t stale = 0;      // finished, but lost before: somebody else does it again
+  std::uint64_t timed_out = 0;  // handler time-outs
+};
+
+struct CloseResult {
+  bool clean = true;  // everything in hand was settled or returned, and the hub has said so
+  std::vector<std::string> still_running{};  // ids of messages whose handler had not returned, or
+                                             // that were pulled and have no outcome: unsettled
+  std::uint64_t unanswered = 0;  // messages settled whose answer did not come by the deadline
+  WorkerProgress progress{};
+};
+
+// co_await worker.next(): a delivery, or nothing once the worker was stopped, drained or closed.
+class NextDelivery;
+
+class Worker {
+ public:
+  // Starts to connect and returns; asks for messages with the first run, receive, poll or next.
+  // Throws std::invalid_argument for options that can never work.
+  explicit Worker(WorkerOptions options);
+  // close(destructor_deadline), and logs what was still running.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Calls `handler` for each message on `threads` threads (this one is the first) until stop, drain
+  // or close, count_max or idle_exit. Return acks; throw pawl::Reject, pawl::Return or pawl::Nack
+  // for what their names say; any other exception nacks with what(). Throws Refused for a final no.
+  RunEnd run(const Handler& handler);
+  // The same with whatever is at hand, up to batch_messages_max.
+  RunEnd run_batch(const BatchHandler& handler);
+
+  // The next message; nothing after `timeout`, or once stopped. Throws Refused for a final no.
+  std::optional<Delivery> receive(std::chrono::milliseconds timeout);
+
+  // For an event loop: readable when poll() has something to do. Level-triggered; owned by Worker.
+  int fd() const;
+  // What is at hand, without waiting. Goes on with coroutines that wait in next(), if no executor.
+  std::optional<Delivery> poll();
+  // Runs `handler` here for at most `messages_max` messages at hand; returns how many.
+  std::size_t poll(const Handler& handler, std::size_t messages_max = 64);
+
+  NextDelivery next();
+
+  // Waits until the hub has opened the queue. False after `timeout`; throws Refused for a final no.
+  bool wait_open(std::chrono::milliseconds timeout);
+
+  // Gives back what was not started, lets what was started finish; run then returns. True when
+  // everything is settled by the deadline. May be called from a handler with deadline 0.
+  bool drain(std::chrono::milliseconds deadline);
+  // The same without waiting: for signal-handling threads and handlers.
+  void stop();
+  // drain, then ends the session. Always returns by the deadline, no handler or callback begins
+  // after it. A handler still running is named in the result; its lease runs out by itself.
+  CloseResult close(std::chrono::milliseconds deadline);
+
+  WorkerProgress progress() const;
+  ConnectionState state() const;
+
+ private:
+  friend class NextDelivery;
+  class Shell;
+  std::unique_ptr<Shell> shell_;
+};
+
+class NextDelivery {
+ public:
+  bool await_ready();
+  void await_suspend(std::coroutine_handle<> waiting);
+  std::optional<Delivery> await_resume();
+
+ private:
+  friend class Worker;
+  friend class Worker::Shell;
+  explicit NextDelivery(Worker::Shell& shell) : shell_(&shell) {}
+  Worker::Shell* shell_;
+  std::coroutine_handle<> waiting_{};
+  std::optional<Delivery> delivery_{};
+};
+
+}  // namespace pawl
