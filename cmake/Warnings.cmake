@@ -7,3 +7,11 @@ add_library(pawl_options INTERFACE)
 target_compile_options(pawl_options INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wold-style-cast -Wimplicit-fallthrough)
+
+# Lets a layer be configured before its first source file lands.
+function(pawl_ensure_sources variable)
+  if(NOT ${variable})
+    file(WRITE ${PROJECT_BINARY_DIR}/empty.cpp "// no sources here\n")
+    set(${variable} ${PROJECT_BINARY_DIR}/empty.cpp PARENT_SCOPE)
+  endif()
+endfunction()

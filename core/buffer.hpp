@@ -38,7 +38,8 @@ class Buffer {
   Bytes bytes() const { return {data(), size()}; }
   explicit operator bool() const { return block_ != nullptr; }
 
-  // Passing ownership through a C callback: `leak` gives the reference away, `reclaim` takes it back.
+  // Passing ownership through a C callback: `leak` gives the reference away, `reclaim` takes it
+  // back.
   void* leak() && { return std::exchange(block_, nullptr); }
   static Buffer reclaim(void* leaked) {
     Buffer buffer;

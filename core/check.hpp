@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// PAWL_CHECK: an invariant of our own code. On in release builds; a violation ends the process, since
-// going on with broken state could lose or repeat messages silently. Never used on what a peer sent.
+// PAWL_CHECK: an invariant of our own code. On in release builds; a violation ends the process,
+// since going on with broken state could lose or repeat messages silently. Never used on what a
+// peer sent.
 #pragma once
 
 namespace pawl {

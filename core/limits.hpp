@@ -11,7 +11,7 @@ namespace pawl::limits {
 inline constexpr std::size_t body_bytes_max = 1024 * 1024;    // a queue's policy may lower it
 inline constexpr std::size_t meta_bytes_max = 64 * 1024;      // key, headers, history of one entry
 inline constexpr std::size_t entry_overhead_max = 16;         // array, nil or map, bin32 header
-inline constexpr std::size_t chunk_bytes_aim = 128 * 1024;    // a chunk is this, or one larger entry
+inline constexpr std::size_t chunk_bytes_aim = 128 * 1024;  // a chunk is this, or one larger entry
 inline constexpr std::size_t chunk_messages_max = 4096;
 inline constexpr std::size_t entry_bytes_max =
     body_bytes_max + meta_bytes_max + entry_overhead_max;

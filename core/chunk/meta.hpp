@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// An entry's meta: what a message carries beside its body. The hub checks that it is well formed and
-// otherwise leaves it alone; it writes one only when it moves a message to a dead-letter queue.
+// An entry's meta: what a message carries beside its body. The hub checks that it is well formed
+// and otherwise leaves it alone; it writes one only when it moves a message to a dead-letter queue.
 //
-//   1 key bin   2 headers {str: str}   3 created µs   4 expires µs   5 dedup id bin   6 reply_to str
-//   7 retry override map   8 origin [queue str, lane uint, offset uint]
-//   9 history [[at µs, worker str, reason str, kind uint]…]   10 failures dropped from history uint
+//    1 key bin        2 headers {str: str}      3 created µs            4 expires µs
+//    5 dedup id bin   6 reply_to str            7 retry override map
+//    8 origin [queue str, lane uint, offset uint]
+//    9 history [[at µs, worker str, reason str, kind uint]…]
+//   10 failures dropped from history uint
 //   keys from 64 on: optional, skipped when unknown
 #pragma once
 
@@ -20,7 +22,13 @@
 
 namespace pawl {
 
-enum class FailureKind : std::uint8_t { nack = 1, timeout = 2, death = 3, reject = 4, overflow = 5 };
+enum class FailureKind : std::uint8_t {
+  nack = 1,
+  timeout = 2,
+  death = 3,
+  reject = 4,
+  overflow = 5
+};
 
 // "nack", "timeout", …
 std::string_view name_of(FailureKind kind);
@@ -50,8 +58,8 @@ struct Meta {
   std::optional<Origin> origin;
   std::vector<Failure> history;
   std::uint64_t history_dropped = 0;
-  // Fields this version does not interpret (7, ≥ 64), encoded key and value, kept in order so that a
-  // dead-lettered message still carries them.
+  // Fields this version does not interpret (7, ≥ 64), encoded key and value, kept in order so that
+  // a dead-lettered message still carries them.
   std::vector<std::byte> others;
   std::uint32_t others_count = 0;
 

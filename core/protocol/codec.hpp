@@ -10,11 +10,12 @@
 
 namespace pawl::protocol {
 
-// Fields at their default (0, false, empty, absent) are left out, except where the text says always.
+// Fields at their default (0, false, empty, absent) are left out, except where the text says
+// always.
 std::vector<std::byte> encode(const Message& message);
 
-// A streaming parse that never allocates more than the bounds of limits.hpp allow, whatever a length
-// field claims. Refused with a Fault that names command and field: wrong version or command
+// A streaming parse that never allocates more than the bounds of limits.hpp allow, whatever a
+// length field claims. Refused with a Fault that names command and field: wrong version or command
 // (unsupported), wrong type, range, count, missing required field, nesting, trailing bytes, an
 // unknown field below 64 (bad_frame). Unknown fields from 64 on are skipped.
 Result<Message> decode(Bytes header);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// PAWL/1's commands as plain values. The field numbers stand beside the members; docs/protocol.md is
-// normative. A value that decode() returns has been checked once: types, ranges, lengths, counts.
-// Strings and byte strings are views into the header frame that was decoded.
+// PAWL/1's commands as plain values. The field numbers stand beside the members; docs/protocol.md
+// is normative. A value that decode() returns has been checked once: types, ranges, lengths,
+// counts. Strings and byte strings are views into the header frame that was decoded.
 #pragma once
 
 #include <array>
@@ -60,7 +60,7 @@ struct Hello {
     Range range;
     bool operator==(const Held&) const = default;
   };
-  std::vector<Held> held;                  // 6: [[handle, lease, lane, offset, len]…] not yet SETTLED
+  std::vector<Held> held;  // 6: [[handle, lease, lane, offset, len]…] not yet SETTLED
   bool operator==(const Hello&) const = default;
 };
 

@@ -17,8 +17,8 @@ struct RocksStoreOptions {
   std::uint64_t reserve_bytes = 0;
 };
 
-// Opens the store, with its commit thread and its read thread. The Fault names the directory and the
-// remedy: locked by another process, not a directory, no rights, corrupt.
+// Opens the store, with its commit thread and its read thread. The Fault names the directory and
+// the remedy: locked by another process, not a directory, no rights, corrupt.
 Result<std::unique_ptr<Store>> open_rocks_store(RocksStoreOptions options);
 
 }  // namespace pawl

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Store: an ordered set of rows in two spaces, written in atomic commits. Nothing in it is RocksDB's
-// own, so that a replicated store can come behind the same interface.
+// Store: an ordered set of rows in two spaces, written in atomic commits. Nothing in it is
+// RocksDB's own, so that a replicated store can come behind the same interface.
 //
 // Threads: every call comes from the one thread that owns the store (the hub's reactor). An
 // implementation may work on threads of its own; what they finish is handed back by drain().

@@ -50,8 +50,8 @@ class HubError : public std::runtime_error {
 
 class Hub {
  public:
-  // Opens the store, recovers, binds, and serves from a thread of its own; throws HubError if any of
-  // it cannot be done. When this returns, peers can connect.
+  // Opens the store, recovers, binds, and serves from a thread of its own; throws HubError if any
+  // of it cannot be done. When this returns, peers can connect.
   explicit Hub(HubOptions options);
   // stop() with its default.
   ~Hub();
@@ -61,11 +61,12 @@ class Hub {
   // The endpoints as bound: a wildcard port is the port that was chosen.
   const std::vector<std::string>& endpoints() const;
 
-  // Stops taking, commits, tells peers, closes; bounded by `deadline`. Idempotent, any thread. False
-  // if the deadline cut it short (nothing that was confirmed is lost by that).
+  // Stops taking, commits, tells peers, closes; bounded by `deadline`. Idempotent, any thread.
+  // False if the deadline cut it short (nothing that was confirmed is lost by that).
   bool stop(std::chrono::milliseconds deadline = std::chrono::milliseconds(1500));
 
-  // Readable when the hub has ended by itself (an I/O error on sync); error() then says why. Any thread.
+  // Readable when the hub has ended by itself (an I/O error on sync); error() then says why. Any
+  // thread.
   int ended_fd() const;
   std::string error() const;
 
