@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/transport/dealer_socket.hpp"
+
+#include <zmq.h>
+
+#include "core/limits.hpp"
+
+namespace pawl::transport {
+namespace {
+
+// libzmq's own retry within the life of one socket; the session's backoff makes new sockets.
+constexpr int reconnect_ms = 50;
+constexpr int reconnect_ms_max = 1'000;
+// What goes out before a connection is up would be old by then; a peer says HELLO again and again.
+constexpr int queued_messages_max = 1'000;
+
+}  // namespace
+
+Result<DealerSocket> DealerSocket::connect(void* context, const std::string& endpoint) {
+  SocketHandle socket(zmq_socket(context, ZMQ_DEALER));
+  if (!socket) return last_fault("cannot make a DEALER socket");
+  socket.set(ZMQ_SNDHWM, queued_messages_max);
+  socket.set(ZMQ_RCVHWM, limits::socket_messages_max);
+  socket.set(ZMQ_LINGER, 0);
+  socket.set(ZMQ_RECONNECT_IVL, reconnect_ms);
+  socket.set(ZMQ_RECONNECT_IVL_MAX, reconnect_ms_max);
+  socket.set(ZMQ_IMMEDIATE, 0);
+  if (zmq_connect(socket.get(), endpoint.c_str()) != 0) {
+    return last_fault("cannot connect to " + endpoint);
+  }
+  return DealerSocket(std::move(socket));
+}
+
+bool DealerSocket::receive(WireMessage& message) {
+  for (;;) {
+    switch (transport::receive(socket_.get(), message)) {
+      case Received::message: return true;
+      case Received::nothing: return false;
+      case Received::dropped: break;  // not PAWL; the session's liveness decides what follows
+    }
+  }
+}
+
+void DealerSocket::close(int linger_ms) {
+  if (socket_) socket_.set(ZMQ_LINGER, linger_ms);
+  socket_.close();
+}
+
+}  // namespace pawl::transport

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A peer's socket: one DEALER on one endpoint. One thread owns it. On loss of liveness it is thrown
+// away and made anew, so that names are resolved again and inproc, which never reconnects by
+// itself, does too.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/transport/frames.hpp"
+
+namespace pawl::transport {
+
+class DealerSocket {
+ public:
+  // Starts to connect. A Fault for an endpoint that libzmq does not understand, or, for inproc, one
+  // that nobody has bound yet in a context that is full.
+  static Result<DealerSocket> connect(void* context, const std::string& endpoint);
+
+  void* handle() const { return socket_.get(); }
+  int fd() const { return socket_.fd(); }
+  bool readable() const { return socket_.readable(); }
+
+  bool receive(WireMessage& message);
+  Sent send(WireMessage&& message) { return transport::send(socket_.get(), std::move(message)); }
+
+  // The libzmq thread goes on sending what was queued for at most `linger_ms`.
+  void close(int linger_ms);
+
+ private:
+  explicit DealerSocket(SocketHandle socket) : socket_(std::move(socket)) {}
+  SocketHandle socket_;
+};
+
+}  // namespace pawl::transport

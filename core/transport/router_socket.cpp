@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/transport/router_socket.hpp"
+
+#include <zmq.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "core/limits.hpp"
+#include "core/random.hpp"
+
+namespace pawl::transport {
+namespace {
+
+constexpr int receive_messages_max = 16;  // a peer beyond its credit fills TCP, not our memory
+constexpr int handshake_ms_max = 5'000;   // a stranger that says nothing
+constexpr int linger_ms = 500;            // GOAWAY and the last answers
+constexpr int tcp_heartbeat_ms = 15'000;  // reaps half-open connections; liveness is BEAT's job
+constexpr std::int64_t frame_bytes_max =
+    limits::body_bytes_max + limits::meta_bytes_max + limits::header_bytes_max;
+static_assert(frame_bytes_max >= static_cast<std::int64_t>(limits::chunk_bytes_max));
+
+// libzmq 4.3.4 starts a ROUTER's automatic routing ids at rand(), unseeded; a stranger who claims
+// the next one makes it abort.
+void make_automatic_ids_unguessable() {
+  const Bytes16 bytes = SystemEntropy().bytes16();
+  unsigned seed = 0;
+  std::memcpy(&seed, bytes.data(), sizeof seed);
+  std::srand(seed);
+}
+
+}  // namespace
+
+Result<RouterSocket> RouterSocket::create(void* context) {
+  make_automatic_ids_unguessable();
+  SocketHandle socket(zmq_socket(context, ZMQ_ROUTER));
+  if (!socket) return last_fault("cannot make a ROUTER socket");
+  socket.set(ZMQ_ROUTER_MANDATORY, 1);
+  socket.set(ZMQ_SNDHWM, limits::socket_messages_max);
+  socket.set(ZMQ_RCVHWM, receive_messages_max);
+  socket.set(ZMQ_HANDSHAKE_IVL, handshake_ms_max);
+  socket.set(ZMQ_LINGER, linger_ms);
+  socket.set(ZMQ_HEARTBEAT_IVL, tcp_heartbeat_ms);
+  socket.set(ZMQ_BACKLOG, 1024);
+  zmq_setsockopt(socket.get(), ZMQ_MAXMSGSIZE, &frame_bytes_max, sizeof frame_bytes_max);
+  return RouterSocket(std::move(socket));
+}
+
+Fault RouterSocket::bind(const std::string& endpoint) {
+  if (zmq_bind(socket_.get(), endpoint.c_str()) == 0) return {};
+  return last_fault("cannot bind " + endpoint);
+}
+
+Fault RouterSocket::unbind(const std::string& endpoint) {
+  if (zmq_unbind(socket_.get(), endpoint.c_str()) == 0) return {};
+  return last_fault("cannot unbind " + endpoint);
+}
+
+std::string RouterSocket::last_endpoint() const {
+  char text[256];
+  std::size_t size = sizeof text;
+  if (zmq_getsockopt(socket_.get(), ZMQ_LAST_ENDPOINT, text, &size) != 0) return {};
+  return std::string(text);
+}
+
+bool RouterSocket::receive(RoutedMessage& message) {
+  for (;;) {
+    switch (transport::receive(socket_.get(), message)) {
+      case Received::message: return true;
+      case Received::nothing: return false;
+      case Received::dropped: ++dropped_;
+    }
+  }
+}
+
+}  // namespace pawl::transport

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hub's socket. One thread owns it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/transport/frames.hpp"
+
+namespace pawl::transport {
+
+class RouterSocket {
+ public:
+  // `context`: a libzmq context.
+  static Result<RouterSocket> create(void* context);
+
+  // Code::ok, or a sentence that names the endpoint. The endpoint as bound (a wildcard port chosen)
+  // is last_endpoint().
+  Fault bind(const std::string& endpoint);
+  Fault unbind(const std::string& endpoint);
+  std::string last_endpoint() const;
+
+  // For poll(2); edge-triggered, see SocketHandle::fd().
+  int fd() const { return socket_.fd(); }
+  bool readable() const { return socket_.readable(); }
+  void* handle() const { return socket_.get(); }
+
+  // The next message, or false when there is none. Does not wait. Messages with more than
+  // frames_max chunk frames or a header over its bound are read away and counted.
+  bool receive(RoutedMessage& message);
+  std::uint64_t dropped_count() const { return dropped_; }
+
+  // Does not wait, does not throw for anything the peer does.
+  Sent send(RoutedMessage&& message) { return transport::send(socket_.get(), std::move(message)); }
+
+  // Sends what is queued for at most LINGER (500 ms), in libzmq's own thread.
+  void close() { socket_.close(); }
+
+ private:
+  explicit RouterSocket(SocketHandle socket) : socket_(std::move(socket)) {}
+
+  SocketHandle socket_;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace pawl::transport
