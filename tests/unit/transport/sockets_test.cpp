@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <zmq.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <optional>
 #include <string>
 
 #include "core/limits.hpp"
