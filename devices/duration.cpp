@@ -9,11 +9,11 @@ namespace pawl::devices {
 namespace {
 
 using Units = std::pair<std::string_view, std::uint64_t>;
-constexpr Units spans[] = {{"ms", 1},         {"s", 1000},          {"m", 60'000},
-                           {"h", 3'600'000},  {"d", 86'400'000}};
-constexpr Units sizes[] = {{"", 1},           {"B", 1},             {"kB", 1000},
-                           {"MB", 1'000'000}, {"GB", 1'000'000'000}, {"KiB", 1024},
-                           {"MiB", 1 << 20},  {"GiB", 1 << 30}};
+constexpr Units spans[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+constexpr Units sizes[] = {
+    {"", 1},       {"B", 1},         {"kB", 1000},    {"MB", 1'000'000}, {"GB", 1'000'000'000},
+    {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
 
 // digits [ "." up to three digits ] unit, in whole units of the smallest; the product must fit.
 template <std::size_t N>
@@ -51,6 +51,8 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(*count));
 }
 
-std::optional<std::uint64_t> parse_size(std::string_view text) { return parse(text, sizes); }
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  return parse(text, sizes);
+}
 
 }  // namespace pawl::devices

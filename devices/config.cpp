@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/config.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "core/limits.hpp"
+#include "devices/duration.hpp"
+
+namespace pawl::devices {
+namespace {
+
+using std::chrono::milliseconds;
+
+// One table of the file while it is read: who asks for a key takes it; finish() refuses the rest.
+class Table {
+ public:
+  Table(const std::string& file, std::string path, const toml::table& table)
+      : file_(file), path_(std::move(path)), table_(table) {}
+
+  [[noreturn]] void fail(const toml::node& at, std::string_view key, std::string_view wrong) const {
+    std::ostringstream text;
+    text << file_ << ":" << at.source().begin.line << ": " << path_of(key) << ": " << wrong;
+    throw ConfigError(text.str());
+  }
+
+  const toml::node* take(std::string_view key) {
+    known_.push_back(key);
+    return table_.get(key);
+  }
+
+  void duration(std::string_view key, milliseconds least, milliseconds most, milliseconds& into) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const auto text = node->value_exact<std::string>();
+    const auto value = text ? parse_duration(*text) : std::nullopt;
+    if (!value) fail(*node, key, std::string("expected ").append(duration_form));
+    if (*value < least || *value > most) {
+      fail(*node, key, "allowed is " + words(least) + " to " + words(most));
+    }
+    into = *value;
+  }
+
+  template <class Integer>
+  void integer(std::string_view key, std::uint64_t least, std::uint64_t most, Integer& into) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<std::int64_t>();
+    if (!value) fail(*node, key, "expected a whole number");
+    check_range(*node, key, *value < 0, static_cast<std::uint64_t>(*value), least, most);
+    into = static_cast<Integer>(*value);
+  }
+
+  template <class Integer>
+  void size(std::string_view key, std::uint64_t least, std::uint64_t most, Integer& into) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    std::optional<std::uint64_t> value;
+    if (const auto number = node->value_exact<std::int64_t>(); number && *number >= 0) {
+      value = static_cast<std::uint64_t>(*number);
+    } else if (const auto text = node->value_exact<std::string>()) {
+      value = parse_size(*text);
+    }
+    if (!value) fail(*node, key, std::string("expected ").append(size_form));
+    check_range(*node, key, false, *value, least, most);
+    into = static_cast<Integer>(*value);
+  }
+
+  void number(std::string_view key, double least, double most, double& into) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    if (!node->is_number()) fail(*node, key, "expected a number");
+    const double value = node->is_integer() ? static_cast<double>(**node->as_integer())
+                                            : **node->as_floating_point();
+    if (!(value >= least && value <= most)) {
+      std::ostringstream allowed;
+      allowed << "allowed is " << least << " to " << most;
+      fail(*node, key, allowed.str());
+    }
+    into = value;
+  }
+
+  void name(std::string_view key, std::string& into) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<std::string>();
+    if (!value || !is_name(*value)) {
+      fail(*node, key, "expected a queue's name: 1 to 128 of A-Z a-z 0-9 . _ -");
+    }
+    into = *value;
+  }
+
+  void overflow(std::string_view key, Overflow& into) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const std::string value = node->value_exact<std::string>().value_or("");
+    if (value == "hold_back") {
+      into = Overflow::hold_back;
+    } else if (value == "refuse") {
+      into = Overflow::refuse;
+    } else if (value == "drop_oldest") {
+      into = Overflow::drop_oldest;
+    } else {
+      fail(*node, key, "expected \"hold_back\", \"refuse\" or \"drop_oldest\"");
+    }
+  }
+
+  // The table under `key`, which must be one if it is there.
+  std::optional<Table> table(std::string_view key) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return std::nullopt;
+    if (!node->is_table()) fail(*node, key, "expected a table");
+    return Table(file_, path_of(key), *node->as_table());
+  }
+
+  const toml::table& entries() const { return table_; }
+
+  // Refuses every key that nobody has taken.
+  void finish() const {
+    for (const auto& [key, node] : table_) {
+      if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
+      std::string allowed;
+      for (const auto& known : known_) {
+        allowed.append(allowed.empty() ? "" : ", ").append(known);
+      }
+      fail(node, key.str(), "unknown key; known here are " + allowed);
+    }
+  }
+
+ private:
+  std::string path_of(std::string_view key) const {
+    return (path_.empty() ? "" : path_ + ".").append(key);
+  }
+
+  static std::string words(milliseconds span) {
+    const auto count = span.count();
+    if (count != 0 && count % 86'400'000 == 0) return std::to_string(count / 86'400'000) + "d";
+    if (count != 0 && count % 60'000 == 0) return std::to_string(count / 60'000) + "m";
+    if (count != 0 && count % 1000 == 0) return std::to_string(count / 1000) + "s";
+    return std::to_string(count) + "ms";
+  }
+
+  void check_range(const toml::node& node, std::string_view key, bool negative, std::uint64_t value,
+                   std::uint64_t least, std::uint64_t most) const {
+    if (!negative && value >= least && value <= most) return;
+    fail(node, key, "allowed is " + std::to_string(least) + " to " + std::to_string(most));
+  }
+
+  const std::string& file_;
+  std::string path_;
+  const toml::table& table_;
+  std::vector<std::string_view> known_;
+};
+
+constexpr milliseconds forever = std::chrono::hours(24 * 365);
+constexpr std::uint64_t count_max = 1ULL << 62;
+
+void read_backoff(Table table, Backoff& backoff) {
+  table.duration("initial", milliseconds(0), forever, backoff.initial);
+  table.number("factor", 1.0, 100.0, backoff.factor);
+  table.duration("max", milliseconds(0), forever, backoff.max);
+  table.number("jitter", 0.0, 1.0, backoff.jitter);
+  table.finish();
+}
+
+void read_policy(Table table, QueuePolicy& policy) {
+  table.duration("handler_timeout", milliseconds(0), forever, policy.handler_timeout);
+  table.integer("max_attempts", 1, 1'000'000, policy.max_attempts);
+  table.integer("handouts_max", 0, 1'000'000, policy.handouts_max);
+  if (auto backoff = table.table("backoff")) read_backoff(*backoff, policy.backoff);
+  table.name("dead_letter", policy.dead_letter);
+  table.integer("max_messages", 0, count_max, policy.max_messages);
+  table.size("max_bytes", 0, count_max, policy.max_bytes);
+  table.overflow("overflow", policy.overflow);
+  table.size("message_bytes_max", 1, limits::body_bytes_max, policy.message_bytes_max);
+  table.finish();
+}
+
+void read_hub(Table table, HubOptions& options) {
+  HubTiming& timing = options.timing;
+  table.duration("lease", milliseconds(30), std::chrono::hours(1), timing.lease);
+  table.duration("beat", milliseconds(10), std::chrono::minutes(20), timing.beat);
+  table.duration("margin", milliseconds(0), std::chrono::minutes(1), timing.margin);
+  table.size("memory_bytes_max", 1 << 20, count_max, options.memory_bytes_max);
+  table.finish();
+  if (timing.lease < 3 * timing.beat) {
+    const toml::node* at = table.entries().get("lease");
+    if (at == nullptr) at = table.entries().get("beat");
+    table.fail(at != nullptr ? *at : table.entries(), "lease", "must be at least 3 beats");
+  }
+}
+
+void read_queues(Table table, HubOptions& options) {
+  for (const auto& [key, node] : table.entries()) {
+    const std::string name(key.str());
+    if (!is_name(name)) table.fail(node, name, "a queue's name is 1 to 128 of A-Z a-z 0-9 . _ -");
+    QueuePolicy policy = options.defaults;
+    read_policy(*table.table(key.str()), policy);
+    if (policy.dead_letter == name) {
+      table.fail(node, name, "dead_letter must name another queue");
+    }
+    if (policy.dead_letter.empty() && name.size() + 5 > limits::name_bytes_max) {
+      table.fail(node, name, "NAME.dead would be too long; set dead_letter");
+    }
+    options.queues[name] = policy;
+  }
+}
+
+}  // namespace
+
+bool is_name(std::string_view name) {
+  return !name.empty() && name.size() <= limits::name_bytes_max &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '.' || c == '_' || c == '-';
+         });
+}
+
+void read_config(std::string_view text, const std::string& name, HubOptions& options) {
+  toml::table file;
+  try {
+    file = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    std::ostringstream words;
+    words << name << ":" << error.source().begin.line << ": " << error.description();
+    throw ConfigError(words.str());
+  }
+  Table top(name, "", file);
+  if (auto hub = top.table("hub")) read_hub(*hub, options);
+  if (auto defaults = top.table("defaults")) read_policy(*defaults, options.defaults);
+  if (auto queues = top.table("queue")) read_queues(*queues, options);
+  top.finish();
+}
+
+void read_config_file(const std::string& path, HubOptions& options) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw ConfigError(path + ": " + std::strerror(errno));
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (file.bad()) throw ConfigError(path + ": could not be read");
+  read_config(text, path, options);
+}
+
+}  // namespace pawl::devices
