@@ -76,8 +76,10 @@ Received receive_rest(void* socket, Frame& frame, WireMessage& message) {
   message.header.assign(header.begin(), header.end());
   message.frames.clear();
   bool oversized = header.size() > limits::header_bytes_max;
-  while (frame.more()) {
+  bool more = frame.more();
+  while (more) {
     if (!frame.receive(socket)) return Received::dropped;
+    more = frame.more();  // take() leaves an empty frame that knows nothing of it
     if (message.frames.size() == limits::frames_max) oversized = true;
     if (!oversized) message.frames.push_back(frame.take());
   }

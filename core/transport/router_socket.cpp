@@ -47,13 +47,22 @@ Result<RouterSocket> RouterSocket::create(void* context) {
 }
 
 Fault RouterSocket::bind(const std::string& endpoint) {
-  if (zmq_bind(socket_.get(), endpoint.c_str()) == 0) return {};
-  return last_fault("cannot bind " + endpoint);
+  if (zmq_bind(socket_.get(), endpoint.c_str()) != 0) return last_fault("cannot bind " + endpoint);
+  if (endpoint.starts_with("inproc:")) inproc_endpoints_.push_back(endpoint);
+  return {};
 }
 
 Fault RouterSocket::unbind(const std::string& endpoint) {
   if (zmq_unbind(socket_.get(), endpoint.c_str()) == 0) return {};
   return last_fault("cannot unbind " + endpoint);
+}
+
+void RouterSocket::close() {
+  if (socket_) {
+    for (const std::string& endpoint : inproc_endpoints_) unbind(endpoint);
+  }
+  inproc_endpoints_.clear();
+  socket_.close();
 }
 
 std::string RouterSocket::last_endpoint() const {

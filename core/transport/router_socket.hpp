@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/transport/frames.hpp"
 
@@ -33,13 +34,18 @@ class RouterSocket {
   // Does not wait, does not throw for anything the peer does.
   Sent send(RoutedMessage&& message) { return transport::send(socket_.get(), std::move(message)); }
 
-  // Sends what is queued for at most LINGER (500 ms), in libzmq's own thread.
-  void close() { socket_.close(); }
+  // Sends what is queued for at most LINGER (500 ms), in libzmq's own thread. An inproc name is
+  // free again at once; a tcp port or ipc path when libzmq's thread has got to it.
+  void close();
+  ~RouterSocket() { close(); }
+  RouterSocket(RouterSocket&&) noexcept = default;
+  RouterSocket& operator=(RouterSocket&&) noexcept = default;
 
  private:
   explicit RouterSocket(SocketHandle socket) : socket_(std::move(socket)) {}
 
   SocketHandle socket_;
+  std::vector<std::string> inproc_endpoints_;
   std::uint64_t dropped_ = 0;
 };
 
