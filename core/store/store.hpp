@@ -27,6 +27,7 @@ struct Put {
   Space space = Space::state;
   std::string key;
   std::variant<std::string, Slice> value;  // ≤ limits::value_bytes_max
+  std::size_t value_bytes() const;
 };
 
 struct Delete {
@@ -42,6 +43,7 @@ struct Commit {
   std::uint64_t tag = 0;
   bool empty() const { return puts.empty() && deletes.empty(); }
 };
+std::size_t bytes_of(const Commit& commit);  // of all keys and values
 
 struct ReadRequest {
   Space space = Space::state;
@@ -62,7 +64,9 @@ struct Page {
   bool complete = false;  // no further row before `to`
 };
 
-struct Committed { std::uint64_t tag = 0; };
+struct Committed {
+  std::uint64_t tag = 0;
+};
 // The commit may or may not be in the store, now or after a reopen: never "not stored". The store
 // takes no further commits; the owner drops its machines, calls reopen() and recovers.
 struct Unknown {
@@ -103,7 +107,8 @@ class Store {
   // Waits until nothing is under way; for a clean shutdown and for reopen.
   virtual void settle() = 0;
 
-  // After Unknown: closes and opens what is below, in the same process. A Fault leaves it closed.
+  // After Unknown: closes and opens what is below, in the same process. Events not drained are
+  // dropped. A Fault leaves it closed: commits are Unknown and reads fail until a reopen succeeds.
   virtual Fault reopen() = 0;
 
   // Bytes that may still be written before the reserve is touched; huge for a memory store with no

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/store/rocks_commit_thread.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "core/limits.hpp"
+#include "core/store/store_thread.hpp"
+
+namespace pawl {
+namespace {
+
+constexpr std::size_t group_bytes_max = 2 * limits::commit_bytes_max;
+constexpr std::size_t batch_bytes_kept = 1024 * 1024;  // a larger batch is freed after its write
+
+}  // namespace
+
+CommitThread::CommitThread(RocksDatabase& database, EventQueue& finished)
+    : database_(database),
+      finished_(finished),
+      thread_(start_store_thread("pawl-commit", [this] { run(); })) {}
+
+CommitThread::~CommitThread() {
+  queue_.close();
+  thread_.join();
+}
+
+void CommitThread::run() noexcept {
+  std::vector<Commit> commits;
+  while (queue_.take(commits)) write_all(commits);
+}
+
+void CommitThread::write_all(std::span<const Commit> commits) {
+  while (!commits.empty()) {
+    const std::size_t size = group_size(commits, group_bytes_max);
+    write_group(commits.first(size));
+    commits = commits.subspan(size);
+  }
+}
+
+void CommitThread::write_group(std::span<const Commit> group) {
+  if (failed_) return fail(group, "the store failed before and was not reopened", false);
+  try {
+    const rocksdb::Status status = write(group);
+    if (!status.ok()) return fail(group, status.ToString(), is_sync_failure(status));
+    for (const Commit& commit : group) events_.emplace_back(Committed{commit.tag});
+    finished_.push(events_);
+  } catch (const std::exception& error) {
+    fail(group, error.what(), false);
+  }
+}
+
+rocksdb::Status CommitThread::write(std::span<const Commit> group) {
+  batch_.Clear();
+  bool sync = false;
+  for (const Commit& commit : group) {
+    database_.add(commit, batch_);
+    sync = sync || commit.durable;
+  }
+  const rocksdb::Status status = database_.write(batch_, sync);
+  if (batch_.GetDataSize() > batch_bytes_kept) batch_ = rocksdb::WriteBatch{};
+  writes_.fetch_add(1, std::memory_order_relaxed);
+  if (sync) syncs_.fetch_add(1, std::memory_order_relaxed);
+  return status;
+}
+
+void CommitThread::fail(std::span<const Commit> group, const std::string& text, bool sync_failed) {
+  failed_ = true;
+  events_.clear();
+  for (const Commit& commit : group) events_.emplace_back(Unknown{commit.tag, text, sync_failed});
+  finished_.push(events_);
+}
+
+std::size_t group_size(std::span<const Commit> commits, std::size_t bytes_max) {
+  const bool durable = commits.front().durable;
+  std::size_t bytes = 0;
+  std::size_t size = 0;
+  for (const Commit& commit : commits) {
+    if (!durable && commit.durable) break;
+    bytes += bytes_of(commit);
+    if (size > 0 && bytes > bytes_max) break;
+    ++size;
+  }
+  return size;
+}
+
+}  // namespace pawl
