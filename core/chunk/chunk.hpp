@@ -11,7 +11,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <cstring>
+#include <utility>
 
 #include "core/buffer.hpp"
 #include "core/result.hpp"
@@ -27,20 +28,26 @@ struct Entry {
 
 // Walks a chunk that came from outside: every entry and every meta well formed (types, nesting,
 // lengths, count), every bound of limits.hpp kept, body at most `body_bytes_max`, exactly `count`
-// entries and no byte after them. Allocates nothing. ok or the Fault to answer with. A few ns a
-// message: nil-meta entries with bin8/bin16 bodies take the short path.
+// entries and no byte after them. Allocates nothing unless it refuses. ok or the Fault to answer
+// with. A few ns a message: nil-meta entries with bin8/bin16 bodies take the short path.
 Fault check_chunk(Bytes chunk, std::size_t count, std::size_t body_bytes_max);
 
-// Reads a chunk that check_chunk has passed (or that we built ourselves).
+// Reads a chunk that check_chunk has passed (or that we built ourselves); anything else is a bug
+// and ends the process rather than reading past the end.
 class ChunkReader {
  public:
   explicit ChunkReader(Bytes chunk) : rest_(chunk) {}
   // The next entry, or false at the end.
   bool next(Entry& entry);
-  // Steps over `count` entries; returns how many bytes were stepped over.
+  // Steps over `count` entries (or to the end); returns how many bytes were stepped over.
   std::size_t skip(std::size_t count);
 
  private:
+  // For `92 C0 C4 len` and `92 C0 C5 len len`: the bytes before the body, its size in `body_size`.
+  // 0 for every other layout and where the body does not end within the chunk.
+  std::size_t plain_head(std::size_t& body_size) const;
+  void next_other(Entry& entry);
+
   Bytes rest_;
 };
 
@@ -48,25 +55,104 @@ class ChunkReader {
 Slice cut(const Slice& chunk, std::size_t first, std::size_t count);
 
 // Bytes of an entry with this meta (encoded map, or empty for nil) and body.
-std::size_t entry_size(std::size_t meta_bytes, std::size_t body_bytes);
+constexpr std::size_t entry_size(std::size_t meta_bytes, std::size_t body_bytes) {
+  const std::size_t length_bytes = body_bytes <= 0xff ? 1 : body_bytes <= 0xffff ? 2 : 4;
+  return 1 + (meta_bytes == 0 ? 1 : meta_bytes) + 1 + length_bytes + body_bytes;
+}
 
-// Gathers entries into one growing buffer. Not thread-safe.
+// Gathers entries into one growing block. Not thread-safe.
 class ChunkBuilder {
  public:
+  ChunkBuilder() = default;
+  ChunkBuilder(ChunkBuilder&& other) noexcept { *this = std::move(other); }
+  ChunkBuilder& operator=(ChunkBuilder&& other) noexcept {
+    block_ = std::move(other.block_);
+    used_ = std::exchange(other.used_, 0);
+    count_ = std::exchange(other.count_, 0);
+    return *this;
+  }
+
   // `meta` is an encoded map, or empty for nil.
   void append(Bytes meta, Bytes body);
   // A run of `count` already checked entries, copied whole.
   void append_entries(Bytes entries, std::size_t count);
 
-  std::size_t bytes() const { return bytes_.size(); }
+  std::size_t bytes() const { return used_; }
   std::size_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
-  // The finished chunk; the builder is empty afterwards.
+  // The finished chunk; the builder is empty afterwards. The block itself is handed over, unless
+  // less than half of it is used: then the bytes are copied, so that a chunk never pins twice its
+  // size.
   Slice take();
 
  private:
-  std::vector<std::byte> bytes_;
+  std::byte* room_for(std::size_t size) {
+    if (used_ + size > block_.size()) grow(used_ + size);
+    return block_.writable() + used_;
+  }
+  void grow(std::size_t size_min);
+
+  Buffer block_;
+  std::size_t used_ = 0;
   std::size_t count_ = 0;
 };
+
+// The hot paths, a few ns a message ---------------------------------------------------------------
+
+inline std::size_t ChunkReader::plain_head(std::size_t& body_size) const {
+  if (rest_.size() < 5) return 0;  // 92 C0 C4 00 alone takes the long path
+  const auto* at = reinterpret_cast<const std::uint8_t*>(rest_.data());
+  if (at[0] != 0x92 || at[1] != 0xc0) return 0;
+  if (at[2] == 0xc4) {
+    body_size = at[3];
+    return rest_.size() - 4 >= body_size ? 4 : 0;
+  }
+  if (at[2] != 0xc5) return 0;
+  body_size = static_cast<std::size_t>(at[3]) << 8 | at[4];
+  return rest_.size() - 5 >= body_size ? 5 : 0;
+}
+
+inline bool ChunkReader::next(Entry& entry) {
+  if (rest_.empty()) return false;
+  std::size_t body_size = 0;
+  const std::size_t head = plain_head(body_size);
+  if (head == 0) {
+    next_other(entry);
+  } else {
+    entry.meta = {};
+    entry.body = {rest_.data() + head, body_size};
+    entry.encoded_size = head + body_size;
+  }
+  rest_ = {rest_.data() + entry.encoded_size, rest_.size() - entry.encoded_size};
+  return true;
+}
+
+inline void ChunkBuilder::append(Bytes meta, Bytes body) {
+  const std::size_t size = entry_size(meta.size(), body.size());
+  auto* at = reinterpret_cast<std::uint8_t*>(room_for(size));
+  *at++ = 0x92;
+  if (meta.empty()) {
+    *at++ = 0xc0;
+  } else {
+    std::memcpy(at, meta.data(), meta.size());
+    at += meta.size();
+  }
+  const std::size_t length = body.size();
+  if (length <= 0xff) {
+    *at++ = 0xc4;
+  } else if (length <= 0xffff) {
+    *at++ = 0xc5;
+    *at++ = static_cast<std::uint8_t>(length >> 8);
+  } else {
+    *at++ = 0xc6;
+    *at++ = static_cast<std::uint8_t>(length >> 24);
+    *at++ = static_cast<std::uint8_t>(length >> 16);
+    *at++ = static_cast<std::uint8_t>(length >> 8);
+  }
+  *at++ = static_cast<std::uint8_t>(length);
+  if (length != 0) std::memcpy(at, body.data(), length);
+  used_ += size;
+  ++count_;
+}
 
 }  // namespace pawl

@@ -8,12 +8,15 @@
 //    9 history [[at µs, worker str, reason str, kind uint]…]
 //   10 failures dropped from history uint
 //   keys from 64 on: optional, skipped when unknown
+//   times are µs since 1970, never negative; no key stands twice       (docs/protocol.md, "Meta")
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/buffer.hpp"
@@ -66,11 +69,19 @@ struct Meta {
   bool operator==(const Meta&) const = default;
 };
 
-// Empty for a meta with nothing in it (encoded as nil by ChunkBuilder).
+// Empty for a meta with nothing in it (encoded as nil by ChunkBuilder). Reasons and worker names
+// are cleaned and cut to their bounds; the caller keeps the whole within limits::meta_bytes_max.
 std::vector<std::byte> encode_meta(const Meta& meta);
 
 // `bytes` is a well-formed map (check_chunk passed it) or empty. A known key with a value of the
 // wrong type is a Fault that names the key.
 Result<Meta> decode_meta(Bytes bytes);
+
+// The meta of a message that moves to a dead-letter queue: `bytes` (well formed, or empty) with its
+// origin and history (keys 8 to 10) replaced. Never fails, since a message with wrong fields must
+// find its way there too: every other field is carried as it is. What would not fit into
+// meta_bytes_max or history_max is dropped, oldest failures first, and counted in key 10.
+std::vector<std::byte> dead_letter_meta(Bytes bytes, const Origin& origin,
+                                        std::span<const Failure> history, std::uint64_t dropped);
 
 }  // namespace pawl

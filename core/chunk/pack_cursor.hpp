@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// PackCursor: reads MessagePack from a span that came from outside. Allocates nothing, trusts no
+// length: an array or a map that claims more elements than there are bytes left is no array.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "core/buffer.hpp"
+
+namespace pawl {
+
+class PackCursor {
+ public:
+  explicit PackCursor(Bytes bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+
+  bool at_end() const { return at_ == end_; }
+  std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
+  const std::byte* position() const { return at_; }
+
+  // Each reads one value of its type, in any width that MessagePack has for it, and steps past it.
+  // False: there is something else, or it ends early; the cursor stays where it was.
+  bool read_uint(std::uint64_t& value);  // signed formats too, unless negative
+  bool read_bool(bool& value);
+  bool read_nil();
+  bool read_text(std::string_view& value);  // bytes of a str; UTF-8 is the caller's to check
+  bool read_binary(Bytes& value);
+  bool read_array(std::uint32_t& count);
+  bool read_map(std::uint32_t& pairs);
+
+  // Steps over one whole value with at most `depth_max` (≤ 8) containers in one another.
+  bool skip(std::size_t depth_max);
+
+ private:
+  // The length of `header` bytes after the first byte, and that header + length are present.
+  bool take(std::size_t length_bytes, std::size_t& length, const std::byte*& data) const;
+  bool read_count(std::uint8_t fix, std::uint8_t fix_mask, std::uint8_t wide16,
+                  std::size_t elements_each, std::uint32_t& count);
+  // Steps over one value's own bytes; a container leaves its elements, their number in `elements`.
+  bool step(std::uint64_t& elements, bool& container);
+
+  const std::byte* at_;
+  const std::byte* end_;
+};
+
+// `size` bytes, most significant first.
+inline std::uint64_t load_big_endian(const std::byte* from, std::size_t size) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < size; ++i)
+    value = value << 8 | std::to_integer<std::uint8_t>(from[i]);
+  return value;
+}
+
+}  // namespace pawl

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// PackWriter: appends MessagePack in its shortest form to a vector that it does not own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/buffer.hpp"
+
+namespace pawl {
+
+class PackWriter {
+ public:
+  explicit PackWriter(std::vector<std::byte>& bytes) : bytes_(bytes) {}
+
+  void write_uint(std::uint64_t value);
+  void write_bool(bool value) { byte(value ? 0xc3 : 0xc2); }
+  void write_nil() { byte(0xc0); }
+  void write_text(std::string_view value);
+  void write_binary(Bytes value);
+  void write_array(std::size_t count) { write_count(0x90, 0xdc, count); }
+  void write_map(std::size_t pairs) { write_count(0x80, 0xde, pairs); }
+  void write_raw(Bytes encoded) { bytes_.insert(bytes_.end(), encoded.begin(), encoded.end()); }
+
+ private:
+  void byte(unsigned value) { bytes_.push_back(static_cast<std::byte>(value)); }
+  void big_endian(std::uint64_t value, std::size_t size) {
+    for (std::size_t i = size; i-- > 0;) byte((value >> (8 * i)) & 0xff);
+  }
+  void write_count(unsigned fix, unsigned wide16, std::size_t count);
+
+  std::vector<std::byte>& bytes_;
+};
+
+}  // namespace pawl
