@@ -20,9 +20,24 @@ namespace pawl::protocol {
 inline constexpr std::uint64_t version = 1;
 
 enum class Command : std::uint8_t {
-  hello = 1, welcome = 2, open = 3, opened = 4, send = 5, confirm = 6, refuse = 7, credit = 8,
-  deliver = 9, settle = 10, settled = 11, beat = 12, recall = 13, query = 14, reply = 15,
-  error = 16, goaway = 17, bye = 18,
+  hello = 1,
+  welcome = 2,
+  open = 3,
+  opened = 4,
+  send = 5,
+  confirm = 6,
+  refuse = 7,
+  credit = 8,
+  deliver = 9,
+  settle = 10,
+  settled = 11,
+  beat = 12,
+  recall = 13,
+  query = 14,
+  reply = 15,
+  error = 16,
+  goaway = 17,
+  bye = 18,
 };
 std::string_view name_of(Command command);  // "HELLO"
 
@@ -48,12 +63,12 @@ struct SequenceRange {
 
 // Opens or resumes a session. First message on every connection.
 struct Hello {
-  std::vector<std::uint64_t> versions;     // 0: offered, ascending
-  std::string_view peer;                   // 1: name for people: logs, history. ≤ 128 bytes
-  std::optional<Bytes16> token;            // 2: resume this session
-  std::uint64_t capabilities = 0;          // 3: reserved, 0
-  std::uint32_t slots = 0;                 // 4: 0 = not a worker; see design "Who is to blame"
-  std::uint64_t got = 0;                   // 5: highest DELIVER number received (resume)
+  std::vector<std::uint64_t> versions;  // 0: offered, ascending
+  std::string_view peer;                // 1: name for people: logs, history. ≤ 128 bytes
+  std::optional<Bytes16> token;         // 2: resume this session
+  std::uint64_t capabilities = 0;       // 3: reserved, 0
+  std::uint32_t slots = 0;              // 4: 0 = not a worker; see design "Who is to blame"
+  std::uint64_t got = 0;                // 5: highest DELIVER number received (resume)
   struct Held {
     std::uint32_t handle = 0;
     std::uint64_t lease = 0;
@@ -65,45 +80,45 @@ struct Hello {
 };
 
 struct Welcome {
-  std::uint64_t version = 1;               // 0: chosen
-  Bytes16 store_id{};                      // 1
-  std::uint64_t boot = 0;                  // 2: number of this opening of the store
-  Bytes16 token{};                         // 3: secret; resumes this session
-  bool resumed = false;                    // 4: the token in HELLO was known
-  std::uint32_t lease_ms = 0;              // 5: L
-  std::uint32_t beat_ms = 0;               // 6: send a BEAT at least this often
-  std::uint32_t body_bytes_max = 0;        // 7
-  std::uint32_t chunk_bytes_aim = 0;       // 8: pack up to this
-  std::uint32_t chunk_messages_max = 0;    // 9
-  std::int64_t hub_time_us = 0;            // 10
+  std::uint64_t version = 1;             // 0: chosen
+  Bytes16 store_id{};                    // 1
+  std::uint64_t boot = 0;                // 2: number of this opening of the store
+  Bytes16 token{};                       // 3: secret; resumes this session
+  bool resumed = false;                  // 4: the token in HELLO was known
+  std::uint32_t lease_ms = 0;            // 5: L
+  std::uint32_t beat_ms = 0;             // 6: send a BEAT at least this often
+  std::uint32_t body_bytes_max = 0;      // 7
+  std::uint32_t chunk_bytes_aim = 0;     // 8: pack up to this
+  std::uint32_t chunk_messages_max = 0;  // 9
+  std::int64_t hub_time_us = 0;          // 10
   bool operator==(const Welcome&) const = default;
 };
 
 // Opens a queue under a handle number of the peer's choice, for one role.
 struct Open {
-  std::uint32_t handle = 0;                // 0: of this session, ≥ 1
-  std::string_view name;                   // 1: the queue
-  Role role = Role::producer;              // 2
-  std::string_view group;                  // 3: reserved; empty for a work queue
-  std::string_view source;                 // 4: producer's name; required for role producer
-  bool anonymous = false;                  // 5: source is a random id, not kept across restarts
-  std::uint64_t epoch = 0;                 // 6: 0 = new incarnation; else go on with this epoch
+  std::uint32_t handle = 0;                    // 0: of this session, ≥ 1
+  std::string_view name;                       // 1: the queue
+  Role role = Role::producer;                  // 2
+  std::string_view group;                      // 3: reserved; empty for a work queue
+  std::string_view source;                     // 4: producer's name; required for role producer
+  bool anonymous = false;                      // 5: source is a random id, not kept across restarts
+  std::uint64_t epoch = 0;                     // 6: 0 = new incarnation; else go on with this epoch
   Durability durability = Durability::memory;  // 7: demanded at least
   bool operator==(const Open&) const = default;
 };
 
 struct Opened {
-  std::uint32_t handle = 0;                // 0
-  std::uint64_t epoch = 0;                 // 1: of this producer; 0 for a worker
-  std::uint64_t floor = 1;                 // 2: every sequence below was answered before
-  std::vector<SequenceRange> known;        // 3: accepted at or above the floor
+  std::uint32_t handle = 0;                    // 0
+  std::uint64_t epoch = 0;                     // 1: of this producer; 0 for a worker
+  std::uint64_t floor = 1;                     // 2: every sequence below was answered before
+  std::vector<SequenceRange> known;            // 3: accepted at or above the floor
   Durability durability = Durability::memory;  // 4: what this hub's confirms mean
-  std::uint32_t handler_timeout_ms = 0;    // 5: policy; 0 = no limit
-  std::uint32_t max_attempts = 0;          // 6: policy
-  std::uint32_t body_bytes_max = 0;        // 7: policy
-  std::uint32_t backoff_initial_ms = 0;    // 8: policy, for a return with delay
-  bool forgotten = false;                  // 9: rows of idle producers were evicted since; a name
-                                           //    not known now may have been known once
+  std::uint32_t handler_timeout_ms = 0;        // 5: policy; 0 = no limit
+  std::uint32_t max_attempts = 0;              // 6: policy
+  std::uint32_t body_bytes_max = 0;            // 7: policy
+  std::uint32_t backoff_initial_ms = 0;        // 8: policy, for a return with delay
+  bool forgotten = false;  // 9: rows of idle producers were evicted since; a name
+                           //    not known now may have been known once
   bool operator==(const Opened&) const = default;
 };
 
@@ -112,16 +127,16 @@ struct Send {
   struct Part {
     std::uint32_t handle = 0;
     std::uint64_t epoch = 0;
-    std::uint64_t floor = 0;               // lowest sequence not answered yet; ≤ seq
-    std::uint64_t seq = 0;                 // of the chunk's first message, ≥ 1
+    std::uint64_t floor = 0;  // lowest sequence not answered yet; ≤ seq
+    std::uint64_t seq = 0;    // of the chunk's first message, ≥ 1
     std::uint32_t count = 0;
-    std::uint32_t lane = 0;                // must be 0 in this version
-    std::int64_t deliver_at_us = 0;        // must be 0 in this version
-    std::uint32_t flags = 0;               // send_flags
+    std::uint32_t lane = 0;          // must be 0 in this version
+    std::int64_t deliver_at_us = 0;  // must be 0 in this version
+    std::uint32_t flags = 0;         // send_flags
     bool operator==(const Part&) const = default;
   };
-  std::vector<Part> parts;                 // 0
-  bool atomic = false;                     // 1: reserved, must be false in this version
+  std::vector<Part> parts;  // 0
+  bool atomic = false;      // 1: reserved, must be false in this version
   bool operator==(const Send&) const = default;
 };
 namespace send_flags {
@@ -134,13 +149,13 @@ struct Confirm {
     std::uint64_t seq = 0;
     std::uint64_t length = 0;
     std::uint32_t lane = 0;
-    std::uint64_t offset = 0;              // meaningless for a duplicate
+    std::uint64_t offset = 0;  // meaningless for a duplicate
     bool duplicate = false;
     bool operator==(const Row&) const = default;
   };
-  std::uint32_t handle = 0;                // 0
+  std::uint32_t handle = 0;                    // 0
   Durability durability = Durability::memory;  // 1
-  std::vector<Row> rows;                   // 2
+  std::vector<Row> rows;                       // 2
   bool operator==(const Confirm&) const = default;
 };
 
@@ -153,17 +168,17 @@ struct Refuse {
     std::uint32_t retry_after_ms = 0;
     bool operator==(const Row&) const = default;
   };
-  std::uint32_t handle = 0;                // 0
-  std::vector<Row> rows;                   // 1
+  std::uint32_t handle = 0;  // 0
+  std::vector<Row> rows;     // 1
   bool operator==(const Refuse&) const = default;
 };
 
 // Both directions. Totals since WELCOME, only ever growing; the other side may have sent so many
 // messages and bytes of chunk, and may overdraw the bytes by one message.
 struct Credit {
-  std::uint32_t handle = 0;                // 0
-  std::uint64_t messages_total = 0;        // 1
-  std::uint64_t bytes_total = 0;           // 2
+  std::uint32_t handle = 0;          // 0
+  std::uint64_t messages_total = 0;  // 1
+  std::uint64_t bytes_total = 0;     // 2
   bool operator==(const Credit&) const = default;
 };
 
@@ -173,14 +188,14 @@ struct Deliver {
     std::uint32_t lane = 0;
     std::uint64_t offset = 0;
     std::uint32_t count = 0;
-    std::uint32_t attempt = 1;             // failures so far + 1
-    std::uint32_t flags = 0;               // deliver_flags
+    std::uint32_t attempt = 1;  // failures so far + 1
+    std::uint32_t flags = 0;    // deliver_flags
     bool operator==(const Row&) const = default;
   };
-  std::uint32_t handle = 0;                // 0
-  std::uint64_t number = 0;                // 1: counts from 1 per session, across handles
-  std::uint64_t lease = 0;                 // 2: fencing token, grows within a store
-  std::vector<Row> rows;                   // 3
+  std::uint32_t handle = 0;  // 0
+  std::uint64_t number = 0;  // 1: counts from 1 per session, across handles
+  std::uint64_t lease = 0;   // 2: fencing token, grows within a store
+  std::vector<Row> rows;     // 3
   bool operator==(const Deliver&) const = default;
 };
 namespace deliver_flags {
@@ -199,9 +214,9 @@ struct Settle {
     std::string_view reason;
     bool operator==(const Row&) const = default;
   };
-  std::uint32_t handle = 0;                // 0
-  std::uint64_t number = 0;                // 1: counts from 1 per session, across handles
-  std::vector<Row> rows;                   // 2
+  std::uint32_t handle = 0;  // 0
+  std::uint64_t number = 0;  // 1: counts from 1 per session, across handles
+  std::vector<Row> rows;     // 2
   bool operator==(const Settle&) const = default;
 };
 
@@ -212,54 +227,54 @@ struct Settled {
     Code code = Code::stale;
     bool operator==(const Exception&) const = default;
   };
-  std::uint32_t handle = 0;                // 0
-  std::uint64_t upto = 0;                  // 1: every SETTLE up to this number is answered
-  std::vector<Exception> exceptions;       // 2: [[lease, lane, offset, len, code]…]
+  std::uint32_t handle = 0;           // 0
+  std::uint64_t upto = 0;             // 1: every SETTLE up to this number is answered
+  std::vector<Exception> exceptions;  // 2: [[lease, lane, offset, len, code]…]
   bool operator==(const Settled&) const = default;
 };
 
 struct Beat {
-  std::uint64_t number = 0;                // 0: of the sender, counts from 1 per connection
-  std::uint64_t echo = 0;                  // 1: highest number received from the other side
-  std::uint64_t received_upto = 0;         // 2: highest DELIVER number received (worker)
-  std::uint64_t settled_upto = 0;          // 3: highest SETTLED.upto received (worker)
+  std::uint64_t number = 0;         // 0: of the sender, counts from 1 per connection
+  std::uint64_t echo = 0;           // 1: highest number received from the other side
+  std::uint64_t received_upto = 0;  // 2: highest DELIVER number received (worker)
+  std::uint64_t settled_upto = 0;   // 3: highest SETTLED.upto received (worker)
   bool operator==(const Beat&) const = default;
 };
 
 // Hub to worker: give back up to so many that were not started, latest first.
 struct Recall {
-  std::uint32_t handle = 0;                // 0
-  std::uint64_t messages = 0;              // 1
+  std::uint32_t handle = 0;    // 0
+  std::uint64_t messages = 0;  // 1
   bool operator==(const Recall&) const = default;
 };
 
 struct Query {
-  std::uint64_t id = 0;                    // 0: chosen by the asker
-  std::string_view what;                   // 1: "stat"
-  std::string_view after;                  // 2: paging: names after this one
+  std::uint64_t id = 0;    // 0: chosen by the asker
+  std::string_view what;   // 1: "stat"
+  std::string_view after;  // 2: paging: names after this one
   bool operator==(const Query&) const = default;
 };
 
 // Followed by one frame of MessagePack (docs/protocol.md, "stat"), ≤ 1 MiB.
 struct Reply {
-  std::uint64_t id = 0;                    // 0
-  Code code = Code::ok;                    // 1
-  std::string_view text;                   // 2
-  bool more = false;                       // 3: ask again with after = the last name
+  std::uint64_t id = 0;   // 0
+  Code code = Code::ok;   // 1
+  std::string_view text;  // 2
+  bool more = false;      // 3: ask again with after = the last name
   bool operator==(const Reply&) const = default;
 };
 
 struct Error {
-  Code code = Code::bad_frame;             // 0
-  std::string_view text;                   // 1: names the field, the value, the remedy
-  std::uint64_t about = 0;                 // 2: the command that was answered so; 0 = none
-  std::uint32_t handle = 0;                // 3: the handle it was about; 0 = none
+  Code code = Code::bad_frame;  // 0
+  std::string_view text;        // 1: names the field, the value, the remedy
+  std::uint64_t about = 0;      // 2: the command that was answered so; 0 = none
+  std::uint32_t handle = 0;     // 3: the handle it was about; 0 = none
   bool operator==(const Error&) const = default;
 };
 
 struct GoAway {
-  std::string_view reason;                 // 0
-  std::uint32_t retry_after_ms = 0;        // 1
+  std::string_view reason;           // 0
+  std::uint32_t retry_after_ms = 0;  // 1
   bool operator==(const GoAway&) const = default;
 };
 
