@@ -16,9 +16,9 @@ namespace {
 constexpr std::size_t meta_depth_max = 4;
 // An empty body without meta: 92 C0 C4 00.
 constexpr std::size_t entry_bytes_min = 4;
-// A builder starts small, since a hub has one for each busy queue, and is at the aim in two steps.
+// A builder starts small, since a hub has one for each busy queue; its next block is a whole
+// chunk's.
 constexpr std::size_t first_block_bytes = 8 * 1024;
-constexpr std::size_t block_growth = 4;
 
 Fault refuse(Code code, std::size_t entry, const std::string& what) {
   return {code, "chunk, entry " + std::to_string(entry) + ": " + what};
@@ -150,32 +150,39 @@ Slice cut(const Slice& chunk, std::size_t first, std::size_t count) {
 }
 
 void ChunkBuilder::append_entries(Bytes entries, std::size_t count) {
-  if (!entries.empty()) std::memcpy(room_for(entries.size()), entries.data(), entries.size());
-  used_ += entries.size();
+  make_room(entries.size());
+  if (!entries.empty()) std::memcpy(at_, entries.data(), entries.size());
+  at_ += entries.size();
   count_ += count;
 }
 
 void ChunkBuilder::grow(std::size_t size_min) {
-  const std::size_t size = block_.size();
+  const std::size_t used = bytes();
   std::size_t next = first_block_bytes;
-  if (size >= limits::chunk_bytes_aim) {
-    next = size * 2;
-  } else if (size != 0) {
-    next = std::min(size * block_growth, limits::chunk_bytes_aim);
-  }
+  if (block_) next = std::max(limits::chunk_bytes_aim, block_.size() * 2);
+  if (size_min > limits::chunk_bytes_aim && used == 0) next = 0;  // one large entry: its exact size
   Buffer larger = Buffer::allocate(std::max(next, size_min));
-  if (used_ != 0) std::memcpy(larger.writable(), block_.data(), used_);
+  if (used != 0) std::memcpy(larger.writable(), block_.data(), used);
   block_ = std::move(larger);
+  at_ = block_.writable() + used;
+  end_ = block_.writable() + block_.size();
 }
 
 Slice ChunkBuilder::take() {
-  const std::size_t used = std::exchange(used_, 0);
-  count_ = 0;
+  const std::size_t used = bytes();
   if (used == 0) return {};
-  if (used * 2 >= block_.size()) return {std::exchange(block_, Buffer{}), 0, used};
-  Slice small(Buffer::copy_of(block_.bytes().first(used)));
+  Slice chunk;
+  count_ = 0;
+  if (used * 2 >= block_.size()) {
+    chunk = {std::move(block_), 0, used};
+  } else {
+    chunk = Buffer::copy_of(block_.bytes().first(used));
+  }
+  // A small block serves again. A large one goes, so that idle builders hold little.
   if (block_.size() > first_block_bytes) block_ = Buffer{};
-  return small;
+  at_ = block_ ? block_.writable() : nullptr;
+  end_ = at_ + block_.size();
+  return chunk;
 }
 
 }  // namespace pawl

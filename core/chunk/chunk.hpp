@@ -67,7 +67,8 @@ class ChunkBuilder {
   ChunkBuilder(ChunkBuilder&& other) noexcept { *this = std::move(other); }
   ChunkBuilder& operator=(ChunkBuilder&& other) noexcept {
     block_ = std::move(other.block_);
-    used_ = std::exchange(other.used_, 0);
+    at_ = std::exchange(other.at_, nullptr);
+    end_ = std::exchange(other.end_, nullptr);
     count_ = std::exchange(other.count_, 0);
     return *this;
   }
@@ -77,7 +78,7 @@ class ChunkBuilder {
   // A run of `count` already checked entries, copied whole.
   void append_entries(Bytes entries, std::size_t count);
 
-  std::size_t bytes() const { return used_; }
+  std::size_t bytes() const { return static_cast<std::size_t>(at_ - block_.data()); }
   std::size_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
   // The finished chunk; the builder is empty afterwards. The block itself is handed over, unless
@@ -86,14 +87,14 @@ class ChunkBuilder {
   Slice take();
 
  private:
-  std::byte* room_for(std::size_t size) {
-    if (used_ + size > block_.size()) grow(used_ + size);
-    return block_.writable() + used_;
+  void make_room(std::size_t size) {
+    if (size > static_cast<std::size_t>(end_ - at_)) grow(bytes() + size);
   }
   void grow(std::size_t size_min);
 
   Buffer block_;
-  std::size_t used_ = 0;
+  std::byte* at_ = nullptr;   // where the next entry goes, within block_
+  std::byte* end_ = nullptr;  // of block_
   std::size_t count_ = 0;
 };
 
@@ -129,7 +130,8 @@ inline bool ChunkReader::next(Entry& entry) {
 
 inline void ChunkBuilder::append(Bytes meta, Bytes body) {
   const std::size_t size = entry_size(meta.size(), body.size());
-  auto* at = reinterpret_cast<std::uint8_t*>(room_for(size));
+  make_room(size);
+  auto* at = reinterpret_cast<std::uint8_t*>(at_);
   *at++ = 0x92;
   if (meta.empty()) {
     *at++ = 0xc0;
@@ -151,7 +153,7 @@ inline void ChunkBuilder::append(Bytes meta, Bytes body) {
   }
   *at++ = static_cast<std::uint8_t>(length);
   if (length != 0) std::memcpy(at, body.data(), length);
-  used_ += size;
+  at_ += size;
   ++count_;
 }
 

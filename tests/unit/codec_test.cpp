@@ -277,3 +277,27 @@ TEST_CASE("a queue name is 1 to 128 letters, digits, dots, underscores and dashe
   }
   CHECK(check_queue_name("a\x1b[31m").text.find("byte 0x1b at position 2") != std::string::npos);
 }
+
+TEST_CASE("rows stay within the bytes that senders reckon with, and 1,024 of them fit a header") {
+  const std::uint64_t most = ~std::uint64_t{0} >> 2;
+  const std::uint32_t most32 = ~std::uint32_t{0};
+  const std::string reason(limits::reason_bytes_max, 'r');
+  const Settle::Row row{Verb::extend, most, most32, most, most, most, reason};
+  const std::size_t one = encode(Settle{most32, most, {row}}).size();
+  const std::size_t two = encode(Settle{most32, most, {row, row}}).size();
+  CHECK(two - one <= encoded_bytes_max(row));
+  CHECK(one <= header_overhead_max + encoded_bytes_max(row));
+
+  const Refuse::Row refused{most, most, Code::full, reason, most32};
+  const std::size_t one_refused = encode(Refuse{most32, {refused}}).size();
+  CHECK(encode(Refuse{most32, {refused, refused}}).size() - one_refused <=
+        encoded_bytes_max(refused));
+
+  Settle settle{most32, most, {}};
+  settle.rows.assign(limits::rows_max, {Verb::extend, most, most32, most, most, most, ""});
+  CHECK(encode(settle).size() <= limits::header_bytes_max);
+  Hello hello;
+  hello.versions = {1};
+  hello.held.assign(limits::held_ranges_max, {most32, most, {most32, most, most}});
+  CHECK(encode(hello).size() <= limits::header_bytes_max);
+}
