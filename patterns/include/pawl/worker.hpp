@@ -118,6 +118,9 @@ class Worker {
 
   // Waits until the hub has opened the queue. False after `timeout`; throws Refused for a final no.
   bool wait_open(std::chrono::milliseconds timeout);
+  // The queue's first backoff, as the hub gave it with the queue; 1 s before that. For a Return
+  // that should not come round at once.
+  std::chrono::milliseconds first_backoff() const;
 
   // Gives back what was not started, lets what was started finish; run then returns. True when
   // everything is settled by the deadline. May be called from a handler with deadline 0.

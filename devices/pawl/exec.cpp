@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/pawl/exec.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+namespace pawl::devices {
+namespace {
+
+// A descriptor with one owner.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() { reset(); }
+  int get() const { return fd_; }
+  void reset() {
+    if (fd_ >= 0) close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  int fd_;
+};
+
+struct Pipe {
+  Descriptor out, in;  // read from `out`, write to `in`
+};
+
+bool open_pipe(Pipe& pipe) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return false;
+  pipe.out = Descriptor(ends[0]);
+  pipe.in = Descriptor(ends[1]);
+  return true;
+}
+
+void set_nonblocking(int fd) {
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+// Starts the shell; 0 or an errno. The child has no signal blocked or ignored, whatever we have.
+int spawn(const std::string& command, const std::vector<std::string>& environment, int stdin_fd,
+          int stderr_fd, pid_t& pid) {
+  std::vector<char*> variables;
+  for (char** at = environ; *at != nullptr; ++at) variables.push_back(*at);
+  for (const std::string& text : environment) variables.push_back(const_cast<char*>(text.c_str()));
+  variables.push_back(nullptr);
+  const char* const arguments[] = {"/bin/sh", "-c", command.c_str(), nullptr};
+
+  sigset_t none, defaults;
+  sigemptyset(&none);
+  sigemptyset(&defaults);
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) sigaddset(&defaults, signal);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, stdin_fd, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, stderr_fd, STDERR_FILENO);
+  const int failure = posix_spawn(&pid, arguments[0], &actions, &attributes,
+                                  const_cast<char* const*>(arguments), variables.data());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return failure;
+}
+
+// One running command: feeds it, listens to it, waits for it.
+class Command {
+ public:
+  Command(pid_t pid, Descriptor input, Descriptor complaints)
+      : pid_(pid),
+        ended_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))),
+        input_(std::move(input)),
+        complaints_(std::move(complaints)) {
+    set_nonblocking(input_.get());
+    set_nonblocking(complaints_.get());
+  }
+
+  ExecResult finish(std::span<const std::byte> body, int abandon_fd) {
+    ExecResult result;
+    const bool abandoned = !attend(body, abandon_fd);
+    if (abandoned) kill(-pid_, SIGKILL);
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    listen();
+    result.complaint = printable_tail(tail_, complaint_bytes_max);
+    if (abandoned) {
+      result.end = ExecResult::End::abandoned;
+    } else if (WIFEXITED(status)) {
+      result.end = ExecResult::End::exited;
+      result.status = WEXITSTATUS(status);
+    } else {
+      result.end = ExecResult::End::killed;
+      result.status = WTERMSIG(status);
+    }
+    return result;
+  }
+
+ private:
+  // Until the command has ended; false when it is to be abandoned. A grandchild that keeps the
+  // pipes open is not waited for.
+  bool attend(std::span<const std::byte> body, int abandon_fd) {
+    for (;;) {
+      if (body.empty()) input_.reset();
+      pollfd watched[] = {{abandon_fd, POLLIN, 0},
+                          {ended_.get(), POLLIN, 0},
+                          {complaints_.get(), POLLIN, 0},
+                          {input_.get(), POLLOUT, 0}};
+      if (poll(watched, 4, -1) < 0) continue;
+      if (watched[0].revents != 0) return false;
+      if (watched[2].revents != 0) listen();
+      if (watched[3].revents != 0) feed(body);
+      if (watched[1].revents != 0) return true;
+    }
+  }
+
+  void feed(std::span<const std::byte>& body) {
+    const ssize_t wrote = write(input_.get(), body.data(), body.size());
+    if (wrote > 0) {
+      body = body.subspan(static_cast<std::size_t>(wrote));
+    } else if (errno != EAGAIN && errno != EINTR) {
+      body = {};  // it has closed its stdin: that is its own affair
+    }
+  }
+
+  void listen() {
+    char bytes[4096];
+    while (complaints_.get() >= 0) {
+      const ssize_t got = read(complaints_.get(), bytes, sizeof bytes);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return;
+      if (got == 0) return complaints_.reset();
+      const auto size = static_cast<std::size_t>(got);
+      if (write(STDERR_FILENO, bytes, size) < 0) errno = 0;  // nobody reads ours: keep the tail
+      tail_.append(bytes, size);
+      if (tail_.size() > 2 * complaint_bytes_max) {
+        tail_.erase(0, tail_.size() - complaint_bytes_max);
+      }
+    }
+  }
+
+  pid_t pid_;
+  Descriptor ended_;
+  Descriptor input_;
+  Descriptor complaints_;
+  std::string tail_;
+};
+
+// How many bytes the UTF-8 character at `at` has; 0 if it is none.
+std::size_t character_bytes(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  const std::size_t size = lead < 0x80                    ? 1
+                           : lead >= 0xC2 && lead < 0xE0  ? 2
+                           : lead >= 0xE0 && lead < 0xF0  ? 3
+                           : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                          : 0;
+  if (size == 0 || at + size > text.size()) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80) return 0;
+  }
+  return size;
+}
+
+}  // namespace
+
+std::string printable_tail(const std::string& text, std::size_t bytes_max) {
+  std::size_t begin = text.size() > bytes_max ? text.size() - bytes_max : 0;
+  while (begin > 0 && begin < text.size() && (text[begin] & 0xC0) == 0x80) ++begin;
+  std::size_t end = text.size();
+  while (end > begin && (text[end - 1] == '\n' || text[end - 1] == ' ')) --end;
+  const std::string_view view = std::string_view(text).substr(0, end);
+  std::string result;
+  for (std::size_t at = begin; at < end;) {
+    const std::size_t size = character_bytes(view, at);
+    const bool control = size == 1 && static_cast<unsigned char>(text[at]) < 0x20;
+    if (size == 0) {
+      result += '?';
+    } else if (control) {
+      result += text[at] == '\n' ? '\n' : ' ';
+    } else {
+      result.append(text, at, size);
+    }
+    at += std::max<std::size_t>(size, 1);
+  }
+  return result;
+}
+
+ExecResult run_command(const std::string& command, std::span<const std::byte> input,
+                       const std::vector<std::string>& environment, int abandon_fd) {
+  Pipe to_stdin, from_stderr;
+  ExecResult result;
+  if (!open_pipe(to_stdin) || !open_pipe(from_stderr)) {
+    result.complaint = std::string("pipe: ") + std::strerror(errno);
+    return result;
+  }
+  pid_t pid = 0;
+  const int failure = spawn(command, environment, to_stdin.out.get(), from_stderr.in.get(), pid);
+  if (failure != 0) {
+    result.complaint = std::string("/bin/sh: ") + std::strerror(failure);
+    return result;
+  }
+  to_stdin.out.reset();
+  from_stderr.in.reset();
+  return Command(pid, std::move(to_stdin.in), std::move(from_stderr.out)).finish(input, abandon_fd);
+}
+
+}  // namespace pawl::devices

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a shell command over one message. By posix_spawn: fork is unsafe beside libzmq's threads.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace pawl::devices {
+
+struct ExecResult {
+  enum class End : std::uint8_t {
+    exited,     // `status` is its exit code
+    killed,     // `status` is the signal
+    abandoned,  // abandon_fd became readable: it was killed and has no result
+    failed,     // could not be started; `complaint` says why
+  };
+  End end = End::failed;
+  int status = 0;
+  std::string complaint{};  // the tail of its stderr, as UTF-8, at most `complaint_bytes_max`
+};
+
+inline constexpr std::size_t complaint_bytes_max = 900;  // leaves room for "exit 3: " in a reason
+
+// Runs `/bin/sh -c command` in a process group of its own with `input` on its stdin and
+// `environment` ("NAME=value") added to ours. Its stdout is ours; its stderr is passed on and its
+// tail kept. Returns when it has ended, or at once (killing the group) when abandon_fd is readable.
+ExecResult run_command(const std::string& command, std::span<const std::byte> input,
+                       const std::vector<std::string>& environment, int abandon_fd);
+
+// The tail of `text` that fits, begun at a whole character; what is not UTF-8 or printable becomes
+// '?' or a space.
+std::string printable_tail(const std::string& text, std::size_t bytes_max);
+
+}  // namespace pawl::devices

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/pawl/stat_query.hpp"
+
+#include <unistd.h>
+
+#include <optional>
+#include <utility>
+
+#include "core/protocol/codec.hpp"
+#include "core/transport/context.hpp"
+#include "core/transport/dealer_socket.hpp"
+#include "core/transport/wake_up.hpp"
+
+namespace pawl::devices {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using protocol::Message;
+
+// One question at a time over one socket.
+class Asker {
+ public:
+  Asker(transport::DealerSocket& socket, Clock::time_point until)
+      : socket_(socket), until_(until) {}
+
+  bool say(const Message& message) {
+    return socket_.send({protocol::encode(message), {}}) == transport::Sent::sent;
+  }
+
+  // The next message of the kind that is waited for; what else a hub says is passed over, an ERROR
+  // or GOAWAY ends it. Views live until the next call.
+  template <class Wanted>
+  Result<Wanted> await() {
+    for (;;) {
+      while (socket_.receive(received_)) {
+        auto decoded = protocol::decode(received_.header);
+        if (!decoded) return decoded.fault();
+        if (auto* wanted = std::get_if<Wanted>(&*decoded)) return std::move(*wanted);
+        if (const auto* error = std::get_if<protocol::Error>(&*decoded)) {
+          return Fault{error->code, std::string(error->text)};
+        }
+        if (const auto* goaway = std::get_if<protocol::GoAway>(&*decoded)) {
+          return Fault{Code::draining, std::string(goaway->reason)};
+        }
+      }
+      const auto left = std::chrono::duration_cast<Duration>(until_ - Clock::now());
+      if (left.count() <= 0) return Fault{Code::gone, "no answer in time"};
+      transport::sleep_on(socket_.handle(), -1, left);
+    }
+  }
+
+  const WireMessage& received() const { return received_; }
+
+ private:
+  transport::DealerSocket& socket_;
+  Clock::time_point until_;
+  WireMessage received_;
+};
+
+// Adds one page to what was gathered; the name of its last queue is where the next page begins.
+Fault add_page(Json& gathered, const WireMessage& received, std::string& last) {
+  if (received.frames.size() != 1) return {Code::bad_frame, "a REPLY without its frame"};
+  const Bytes bytes = received.frames.front().bytes();
+  const auto* first = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  const Json page = Json::from_msgpack(first, first + bytes.size(), true, false);
+  const auto queues = page.is_object() ? page.find("queues") : page.end();
+  if (queues == page.end() || !queues->is_array()) {
+    return {Code::bad_frame, "a REPLY that is no table of queues"};
+  }
+  if (page.contains("device")) gathered["device"] = page["device"];
+  for (const Json& queue : *queues) {
+    if (!queue.is_object() || !queue.contains("name") || !queue["name"].is_string()) {
+      return {Code::bad_frame, "a REPLY with a queue that has no name"};
+    }
+    gathered["queues"].push_back(queue);
+    last = queue["name"].get<std::string>();
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Json> query_stat(const std::string& endpoint, std::chrono::milliseconds deadline) {
+  auto socket = transport::DealerSocket::connect(transport::process_context(), endpoint);
+  if (!socket) return socket.fault();
+  Asker asker(*socket, Clock::now() + deadline);
+  const std::string peer = "pawl-stat:" + std::to_string(getpid());
+  protocol::Hello hello;
+  hello.versions = {protocol::version};
+  hello.peer = peer;
+  asker.say(hello);
+  const auto welcome = asker.await<protocol::Welcome>();
+  if (!welcome) return welcome.fault();
+
+  Json gathered = {{"device", Json::object()}, {"queues", Json::array()}};
+  std::string last;
+  for (std::uint64_t id = 1;; ++id) {
+    asker.say(protocol::Query{id, "stat", last});
+    const auto reply = asker.await<protocol::Reply>();
+    if (!reply) return reply.fault();
+    if (reply->code != Code::ok) return Fault{reply->code, std::string(reply->text)};
+    const std::string before = last;
+    if (Fault fault = add_page(gathered, asker.received(), last); fault.code != Code::ok) {
+      return fault;
+    }
+    if (!reply->more || last == before) break;
+  }
+  asker.say(protocol::Bye{});
+  socket->close(100);
+  return gathered;
+}
+
+}  // namespace pawl::devices

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Asks a hub how its queues are: HELLO, QUERY "stat", as many pages as there are, BYE.
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/result.hpp"
+
+namespace pawl::devices {
+
+using Json = nlohmann::ordered_json;
+
+// {"device": {…}, "queues": [{…}, …]} as the hub gave it, or why there is none by the deadline.
+Result<Json> query_stat(const std::string& endpoint, std::chrono::milliseconds deadline);
+
+}  // namespace pawl::devices
