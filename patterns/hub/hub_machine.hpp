@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// HubMachine: sessions, queues and what passes between them, over the rows of one store. Pure: the
+// turn (hub_shell.cpp, or a simulation) hands in messages, time, store events and randomness, and
+// takes out one commit a turn with the messages that wait for it.
+//
+//   on_message ─┐                       ┌─> commit ──> store ──> on_committed
+//   on_page    ─┼─> state, staged rows ─┤
+//   tick       ─┘      (seal)           └─> gated messages, sent when that commit is done
+//
+// Files in the order a message takes: hub_sessions.cpp, hub_producers.cpp, hub_dispatch.cpp,
+// hub_workers.cpp, hub_dead_letters.cpp, hub_seal.cpp; hub_recovery.cpp, hub_stat.cpp.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <pawl/hub.hpp>
+
+#include "core/random.hpp"
+#include "core/store/store.hpp"
+#include "core/time.hpp"
+#include "core/wire_message.hpp"
+#include "patterns/hub/queue.hpp"
+#include "patterns/hub/session.hpp"
+#include "patterns/work_queue/chunk_cache.hpp"
+
+namespace pawl {
+
+struct HubConfig {
+  HubTiming timing;
+  QueuePolicy defaults;
+  std::map<std::string, QueuePolicy> queues;
+  bool strict = false;
+  protocol::Durability durability = protocol::Durability::memory;
+  std::uint64_t seed = 1;
+};
+
+class HubMachine {
+ public:
+  // Reads the rows, raises the boot number and waits until that is synced. `machine_boot` is the
+  // kernel's boot id: another one without a clean end before means that unsynced leases may be gone,
+  // and nothing is handed out for lease + margin (G2).
+  static Result<std::unique_ptr<HubMachine>> recover(HubConfig config, Store& store,
+                                                     Entropy& entropy, std::string machine_boot,
+                                                     Now now);
+
+  // Events ---------------------------------------------------------------------------------
+  void on_message(RoutedMessage received, Now now);
+  // The connection is gone, or its peer does not read: the session is away.
+  void on_unreachable(const std::string& routing_id);
+  void on_page(const Page& page);
+  void on_committed();
+  // `socket_was_empty`: the last drain left nothing behind, so silence is the peer's.
+  void tick(Now now, bool socket_was_empty);
+  std::optional<Duration> time_to_next_deadline(Now now) const;
+  void set_free_bytes(std::uint64_t free_bytes);
+
+  // Effects --------------------------------------------------------------------------------
+  // What may go at once, whatever the store does: beats and errors.
+  std::vector<RoutedMessage> take_at_once() { return std::exchange(at_once_, {}); }
+  std::vector<ReadRequest> take_reads() { return std::exchange(reads_, {}); }
+  // Only when no commit is under way. Hands out, makes the rows of everything since the last call,
+  // and the messages that must wait until they are stored. An empty commit needs no waiting.
+  struct Sealed {
+    Commit commit;
+    std::vector<RoutedMessage> gated;
+  };
+  Sealed seal(Now now);
+  // Bytes that the next commit already holds; above limits::commit_bytes_max / 2 take no more in.
+  std::size_t staged_bytes() const;
+
+  // The hub is going: tells every peer. The caller seals, commits, sends.
+  void announce_end(std::string_view reason, std::uint32_t retry_after_ms);
+  // The row that says so; the last commit.
+  Commit clean_end(Now now);
+
+  // Reading ----------------------------------------------------------------------------------
+  std::size_t session_count() const { return sessions_.size(); }
+  std::size_t queue_count() const { return queues_.size(); }
+  std::uint64_t boot() const { return hub_row_.boot; }
+  // Everything that rows stand for, as text: two machines with the same text go on in the same way.
+  std::string digest() const;
+  void check_invariants() const;
+
+ private:
+  HubMachine(HubConfig config, Entropy& entropy)
+      : config_(std::move(config)),
+        entropy_(entropy),
+        random_(config_.seed),
+        cache_(limits::chunk_cache_bytes) {}
+
+  // hub_sessions.cpp
+  void on_decoded(Session& session, const protocol::Message& message, RoutedMessage& received,
+                  Now now);
+  void on_hello(const protocol::Hello& hello, const std::string& connection, Now now);
+  void resume(Session& session, const protocol::Hello& hello);
+  Session& start_session(const protocol::Hello& hello);
+  void on_open(Session& session, const protocol::Open& open, Now now);
+  void on_beat(Session& session, const protocol::Beat& beat);
+  void close_handles(Session& session);
+  void end_session(SessionId id, bool died, Now now);
+  void expire_sessions(Now now, bool socket_was_empty);
+  void touch(Session& session, Now now);
+  void bind_connection(Session& session, const std::string& connection);
+
+  // hub_producers.cpp
+  void open_producer(Session& session, Handle& handle, const protocol::Open& open, Now now);
+  void on_producer_row(SessionId session, std::uint32_t handle, const Page& page);
+  void finish_open(Session& session, Handle& handle, Now now);
+  void on_send(Session& session, const protocol::Send& send, const std::vector<Slice>& frames,
+               Now now);
+  void on_part(Session& session, Handle& handle, const protocol::Send::Part& part,
+               const Slice& chunk, Now now);
+  Fault judge_part(const Queue& queue, const Handle& handle, const protocol::Send::Part& part,
+                   const Slice& chunk) const;
+  void accept_part(Session& session, Handle& handle, const protocol::Send::Part& part,
+                   const Slice& chunk);
+  void refuse(Session& session, Handle& handle, std::uint64_t seq, std::uint64_t length,
+              const Fault& fault);
+  void grant_credit(Queue& queue);
+
+  // hub_workers.cpp
+  void on_credit(Session& session, const protocol::Credit& credit);
+  void on_settle(Session& session, const protocol::Settle& settle, Now now);
+  void check_handlers(Session& session, Now now);
+  void recall_for_idle(Queue& queue, Now now);
+  void note_ended(Queue& queue);
+  Group::Judge judge(const Queue& queue, std::string_view worker, Now now) {
+    return {queue.policy, now, worker, random_, queue.is_dead_letter};
+  }
+
+  // hub_dispatch.cpp
+  struct Supply;  // what of a queue can be handed out next, with its body
+  enum class Filled : std::uint8_t { all, no_credit, no_body, nothing };
+  void dispatch(Queue& queue);
+  void dispatch_suspects(Queue& queue);
+  std::vector<Queue::HandleKey> takers(Queue& queue);
+  Filled fill(Queue& queue, Session& session, Handle& handle, std::uint64_t messages_max);
+  Filled next_supply(Queue& queue, Supply& supply);
+  const Slice* body_of(Queue& queue, const ChunkRef& ref);
+  void want_chunk(LogId queue, std::uint64_t chunk_id);
+  void deliver(Queue& queue, Session& session, Handle& handle, protocol::Deliver& message,
+               std::vector<Slice>& frames);
+
+  // hub_dead_letters.cpp
+  void move_dying(Queue& queue, Now now);
+  bool move_one(Queue& queue, std::uint64_t offset, Now now);
+  void drop_oldest_over_limit(Queue& queue, Now now);
+
+  // hub_seal.cpp
+  void answer_peers();
+  void write_queue_rows(Queue& queue, Commit& commit, Now now);
+  void write_session_rows(Commit& commit);
+
+  // hub_stat.cpp
+  void on_query(Session& session, const protocol::Query& query, Now now);
+
+  // Shared small parts.
+  Queue* find_queue(std::string_view name);
+  Queue& make_queue(std::string_view name);
+  Session* find_session(SessionId id);
+  bool has_room(const Queue& queue) const;
+  std::uint64_t room(const Queue& queue) const;
+  void tell(const Session& session, const protocol::Message& message,
+            std::vector<Slice> frames = {});
+  void tell_error(const Session& session, Code code, std::string text, protocol::Command about,
+                  std::uint32_t handle = 0);
+  std::uint64_t next_id() { return hub_row_.boot << 40 | counter_++; }
+
+  HubConfig config_;
+  Entropy& entropy_;
+  Random random_;
+  records::HubRow hub_row_;
+  std::uint64_t counter_ = 1;  // low part of session, lease and chunk ids of this boot
+
+  std::map<SessionId, Session> sessions_;
+  std::map<std::string, SessionId> by_connection_;
+  std::map<Bytes16, SessionId> by_token_;
+  std::set<std::pair<Instant, SessionId>> deadlines_;  // lazy: a session's real deadline may be later
+  std::set<SessionId> dirty_sessions_;
+  std::vector<SessionId> gone_rows_;
+
+  std::map<LogId, Queue> queues_;
+  std::map<std::string, LogId, std::less<>> by_name_;
+  LogId next_log_ = 1;
+  std::set<LogId> touched_;  // something happened since the last seal
+  std::set<std::pair<HubTime, LogId>> due_;
+  std::size_t producer_handles_ = 0;
+
+  ChunkCache cache_;
+  std::map<std::uint64_t, std::set<LogId>> wanted_chunks_;  // being read, and who waits
+  struct PendingRead {
+    enum class Kind : std::uint8_t { index, chunks, producer } kind = Kind::index;
+    LogId queue = 0;
+    std::uint64_t chunk_id = 0;
+    SessionId session = 0;
+    std::uint32_t handle = 0;
+  };
+  std::map<std::uint64_t, PendingRead> pending_reads_;
+  std::uint64_t next_read_ = 1;
+
+  std::uint64_t free_bytes_ = UINT64_MAX;
+  Instant last_turn_{};
+  Instant hold_until_{};       // nothing is handed out before
+  Instant next_maintenance_{};
+  Instant overdue_since_ = never;
+  bool force_durable_ = false;
+  Now now_{};                  // of the turn under way
+
+  std::vector<RoutedMessage> at_once_;
+  std::vector<RoutedMessage> gated_;
+  std::vector<ReadRequest> reads_;
+};
+
+}  // namespace pawl

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// A work queue: a log with one group, trimmed as it settles, and what was counted of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <pawl/policy.hpp>
+
+#include "patterns/work_queue/group.hpp"
+#include "patterns/work_queue/log.hpp"
+
+namespace pawl {
+
+struct Queue {
+  Queue(records::LogId id, std::string queue_name, QueuePolicy queue_policy)
+      : name(std::move(queue_name)), policy(std::move(queue_policy)), log(id), group(id) {}
+
+  struct Producer {
+    records::ProducerRow row;
+    bool dirty = false;
+    std::uint32_t handles = 0;  // open now; a row without any may leave memory
+  };
+  using HandleKey = std::pair<SessionId, std::uint32_t>;
+
+  std::string name;
+  QueuePolicy policy;
+  Log log;
+  Group group;
+  bool is_dead_letter = false;
+  bool name_is_new = true;     // its row is not in the store yet
+  bool counters_changed = false;
+
+  std::uint64_t accepted = 0;
+  std::uint64_t dead = 0;      // moved to dead letters
+  std::uint64_t refused = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t live = 0;      // accepted, and neither acked nor moved
+  std::uint64_t settled_seen = 0;  // of group.settled_count(), already taken off `live`
+
+  std::map<std::string, Producer> producers;
+  std::vector<HandleKey> worker_handles;
+  std::vector<HandleKey> producer_handles;
+  std::size_t next_worker = 0;  // who is served first in the next turn
+
+  // Where in the chunk at the scan the scan stands, in bytes, so that a slice is cut without a walk.
+  std::uint64_t scan_chunk_id = 0;
+  std::uint32_t scan_position = 0;
+  std::size_t scan_bytes = 0;
+
+  std::string dead_letter_name() const {
+    return policy.dead_letter.empty() ? name + ".dead" : policy.dead_letter;
+  }
+  std::uint64_t fresh() const { return log.sealed_tail() - group.scanned_to(); }
+  std::uint64_t ready() const {
+    return fresh() + group.count(RunState::ready) + group.count(RunState::suspect);
+  }
+};
+
+}  // namespace pawl

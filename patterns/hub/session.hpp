@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a hub knows of one peer. The connection may come and go; the session lives until its deadline,
+// its peer's BYE, or the hub's end, and leases are of sessions.
+//
+//   HELLO ──> open ──(silent for lease + margin)──> died: what it held is judged (G3)
+//              │ ^
+//   connection │ │ HELLO with the token: resumed, what the peer no longer holds is freed
+//      lost    v │
+//             away ──(the same deadline)──> died
+//   BYE ──> ended: what it held comes back uncounted
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/limits.hpp"
+#include "core/protocol/messages.hpp"
+#include "core/time.hpp"
+#include "patterns/work_queue/group.hpp"
+
+namespace pawl {
+
+using records::LogId;
+
+// A queue that a session has opened under a number of its choice.
+struct Handle {
+  std::uint32_t number = 0;
+  LogId queue = 0;
+  protocol::Role role = protocol::Role::producer;
+
+  // Producer. Totals since WELCOME, as in CREDIT.
+  std::string source;
+  std::uint64_t epoch = 0;  // 0 while the producer's row is being read
+  std::uint64_t granted_messages = 0, granted_bytes = 0;
+  std::uint64_t used_messages = 0, used_bytes = 0;
+  // After a transient refusal of this sequence every later one is refused until it comes again (G4).
+  std::optional<std::uint64_t> blocked_from;
+  std::vector<protocol::Confirm::Row> confirms;  // wait for the commit under way
+
+  // Worker. Totals since WELCOME, as in CREDIT.
+  std::uint64_t credit_messages = 0, credit_bytes = 0;
+  std::uint64_t delivered_messages = 0, delivered_bytes = 0;
+  std::optional<std::uint64_t> settled_upto;  // to be answered with the commit under way
+  std::vector<protocol::Settled::Exception> exceptions;
+  Instant recalled_at{};
+};
+
+struct Session {
+  SessionId id = 0;
+  Bytes16 token{};
+  std::string peer;
+  std::uint32_t slots = 0;
+  std::string connection;  // routing id; empty while away
+  Instant deadline{};
+  bool has_row = false;    // a worker: survives a restart of the hub
+  std::map<std::uint32_t, Handle> handles;
+
+  std::uint64_t beats_sent = 0;
+  std::uint64_t next_deliver = 1;
+  std::uint64_t received_upto = 0;
+
+  std::map<LeaseId, LogId> leases;  // of which something is held, in the order of delivery
+  bool alone = false;               // holds a suspect, and gets nothing else
+  bool running_dry = false;         // gets nothing more, so that it can take a suspect
+
+  // The oldest message it holds and since when that has been so: a handler that never answers.
+  std::uint64_t oldest_offset = 0;
+  LeaseId oldest_lease = 0;
+  Instant oldest_since{};
+
+  bool is_connected() const { return !connection.empty(); }
+  bool may_deliver() const {
+    return is_connected() && next_deliver <= received_upto + limits::delivers_unreceived_max;
+  }
+  Handle* handle_of(LogId queue, protocol::Role role) {
+    for (auto& [number, handle] : handles) {
+      if (handle.queue == queue && handle.role == role) return &handle;
+    }
+    return nullptr;
+  }
+};
+
+}  // namespace pawl

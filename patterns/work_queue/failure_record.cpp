@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "patterns/work_queue/failure_record.hpp"
+
+#include "core/limits.hpp"
+
+namespace pawl {
+
+std::size_t FailureRecord::bytes() const {
+  // 160: the record, its map node and its places in the group's indexes, as measured with malloc.
+  std::size_t bytes = 160;
+  for (const Failure& failure : history) {
+    bytes += sizeof(Failure) + failure.worker.size() + failure.reason.size();
+  }
+  return bytes;
+}
+
+void FailureRecord::add(Failure failure) {
+  if (failure.reason.size() > limits::reason_bytes_max) {
+    failure.reason.resize(limits::reason_bytes_max);
+  }
+  if (history.size() >= limits::history_max) {
+    history.erase(history.begin());
+    ++history_dropped;
+  }
+  history.push_back(std::move(failure));
+}
+
+}  // namespace pawl

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// The group's state: who holds what, and its indexes. What answers and deaths do with it stands in
+// group_settle.cpp, how it is written down in group_rows.cpp.
+#include "patterns/work_queue/group.hpp"
+
+#include <algorithm>
+
+#include "core/check.hpp"
+
+namespace pawl {
+namespace {
+
+std::size_t index_of(RunState state) { return static_cast<std::size_t>(state); }
+
+std::uint32_t position(const ChunkRef& ref, std::uint64_t offset) {
+  return static_cast<std::uint32_t>(offset - ref.offset);
+}
+
+}  // namespace
+
+std::optional<Group::Candidate> Group::next_ready() const {
+  if (ready_chunks_.empty()) return std::nullopt;
+  const ActiveChunk& chunk = active_.at(*ready_chunks_.begin());
+  const Run* run = chunk.runs.first_in(RunState::ready);
+  return Candidate{chunk.ref, run->first, run->count, attempt_of(chunk.ref.offset + run->first)};
+}
+
+std::optional<Group::Candidate> Group::next_suspect() const {
+  if (suspects_.empty()) return std::nullopt;
+  const std::uint64_t offset = *suspects_.begin();
+  const ChunkRef& ref = *chunk_of(offset);
+  return Candidate{ref, position(ref, offset), 1, attempt_of(offset)};
+}
+
+void Group::lease(const ChunkRef& ref, std::uint32_t first, std::uint32_t count,
+                  const Holder& holder) {
+  const std::uint64_t offset = ref.offset + first;
+  const std::uint64_t end = offset + count;
+  PAWL_CHECK(end <= ref.end());
+  if (end > scanned_to_) {
+    PAWL_CHECK(offset == scanned_to_);
+    active_.try_emplace(ref.offset, ActiveChunk{ref, {}, {}});
+    scanned_to_ = end;
+    scan_chunk_ = end == ref.end() ? end : ref.offset;
+  } else {
+    const Run* run = chunk_at(offset)->second.runs.find(first);
+    PAWL_CHECK(run != nullptr && run->end() >= first + count);
+    PAWL_CHECK(run->state == RunState::ready || run->state == RunState::suspect);
+  }
+  change(offset, count, RunState::leased, &holder);
+}
+
+void Group::wake_due(HubTime now) {
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const std::uint64_t offset = due_.begin()->second;
+    const bool alone = failing_.at(offset).must_be_alone();
+    change(offset, 1, alone ? RunState::suspect : RunState::ready, nullptr);
+  }
+}
+
+std::optional<HubTime> Group::next_due() const {
+  if (due_.empty() || due_.begin()->first == rests_forever) return std::nullopt;
+  return due_.begin()->first;
+}
+
+const FailureRecord* Group::record_of(std::uint64_t offset) const {
+  const auto record = failing_.find(offset);
+  return record == failing_.end() ? nullptr : &record->second;
+}
+
+void Group::on_moved(std::uint64_t offset) {
+  PAWL_CHECK(dying_.count(offset) == 1);
+  drop(offset, 1);
+}
+
+bool Group::condemn_oldest(const std::optional<ChunkRef>& fresh, const Judge& judge) {
+  std::optional<std::uint64_t> oldest;
+  if (const auto ready = next_ready()) oldest = ready->ref.offset + ready->first;
+  if (!suspects_.empty()) oldest = std::min(oldest.value_or(*suspects_.begin()), *suspects_.begin());
+  if (!oldest && fresh && fresh->contains(scanned_to_)) {
+    oldest = scanned_to_;
+    active_.try_emplace(fresh->offset, ActiveChunk{*fresh, {}, {}});
+    ++scanned_to_;
+    scan_chunk_ = scanned_to_ == fresh->end() ? scanned_to_ : fresh->offset;
+  }
+  if (!oldest) return false;
+  add_failure(record(*oldest), FailureKind::overflow, "the queue was full: oldest dropped", judge);
+  change(*oldest, 1, RunState::dying, nullptr);
+  return true;
+}
+
+std::uint64_t Group::count(RunState state) const { return totals_[index_of(state)]; }
+
+std::uint64_t Group::held_by(SessionId session) const {
+  const auto held = held_by_.find(session);
+  return held == held_by_.end() ? 0 : held->second;
+}
+
+std::uint64_t Group::held_under(LeaseId lease) const {
+  const auto found = leases_.find(lease);
+  return found == leases_.end() ? 0 : found->second.held;
+}
+
+const ChunkRef* Group::chunk_of(std::uint64_t offset) const {
+  auto after = active_.upper_bound(offset);
+  if (after == active_.begin()) return nullptr;
+  const ChunkRef& ref = std::prev(after)->second.ref;
+  return ref.contains(offset) ? &ref : nullptr;
+}
+
+std::optional<HubTime> Group::oldest_ready() const {
+  std::optional<HubTime> oldest;
+  if (!ready_chunks_.empty()) oldest = active_.at(*ready_chunks_.begin()).ref.stored_at;
+  if (!suspects_.empty()) {
+    const HubTime stored = chunk_of(*suspects_.begin())->stored_at;
+    oldest = std::min(oldest.value_or(stored), stored);
+  }
+  return oldest;
+}
+
+std::vector<Group::Holder> Group::take_ended() { return std::exchange(ended_, {}); }
+std::vector<ChunkRef> Group::take_finished() { return std::exchange(finished_, {}); }
+
+std::vector<Group::Holder> Group::holders() const {
+  std::vector<Holder> all;
+  for (const auto& [id, lease] : leases_) all.push_back(lease.holder);
+  return all;
+}
+
+Group::Chunks::iterator Group::chunk_at(std::uint64_t offset) {
+  auto after = active_.upper_bound(offset);
+  PAWL_CHECK(after != active_.begin());
+  --after;
+  PAWL_CHECK(after->second.ref.contains(offset));
+  return after;
+}
+
+// Every change of a live message's state passes here: holders, places and counts follow.
+void Group::change(std::uint64_t offset, std::uint32_t count, RunState state,
+                   const Holder* holder) {
+  const auto chunk = chunk_at(offset);
+  ActiveChunk& active = chunk->second;
+  const std::uint32_t first = position(active.ref, offset);
+  unhold(active, first, count);
+  const bool single = count == 1 && failing_.count(offset) != 0;
+  if (single) forget_place(offset);
+  active.runs.assign({first, count, state, single, holder != nullptr ? holder->lease : 0});
+  if (holder != nullptr) hold(*holder, active.ref.offset, count);
+  if (state == RunState::suspect) suspects_.insert(offset);
+  if (state == RunState::dying) dying_.insert(offset);
+  if (state == RunState::delayed) due_.emplace(failing_.at(offset).due, offset);
+  reindex(chunk);
+}
+
+// Settles messages: they stand in no run any more.
+void Group::drop(std::uint64_t offset, std::uint32_t count) {
+  const auto chunk = chunk_at(offset);
+  ActiveChunk& active = chunk->second;
+  const std::uint32_t first = position(active.ref, offset);
+  unhold(active, first, count);
+  if (count == 1) {
+    forget_place(offset);
+    forget_record(offset);
+  }
+  active.runs.erase(first, count);
+  settled_ += count;
+  reindex(chunk);
+  finish_if_done(chunk);
+}
+
+void Group::hold(const Holder& holder, std::uint64_t chunk, std::uint32_t count) {
+  Lease& lease = leases_[holder.lease];
+  lease.holder = holder;
+  lease.held += count;
+  if (lease.chunks.empty() || lease.chunks.back() != chunk) {
+    const auto at = std::lower_bound(lease.chunks.begin(), lease.chunks.end(), chunk);
+    if (at == lease.chunks.end() || *at != chunk) lease.chunks.insert(at, chunk);
+  }
+  held_by_[holder.session] += count;
+}
+
+void Group::unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count) {
+  if (chunk.runs.count(RunState::leased) == 0) return;
+  const std::uint32_t end = first + count;
+  for (std::uint32_t at = first; at < end;) {
+    const Run* run = chunk.runs.find(at);
+    if (run == nullptr) return;  // fresh from here on
+    const std::uint32_t taken = std::min(end, run->end()) - at;
+    at += taken;
+    if (run->state != RunState::leased) continue;
+    const auto lease = leases_.find(run->lease);
+    PAWL_CHECK(lease != leases_.end() && lease->second.held >= taken);
+    lease->second.held -= taken;
+    const auto session = held_by_.find(lease->second.holder.session);
+    session->second -= taken;
+    if (session->second == 0) held_by_.erase(session);
+    if (lease->second.held == 0) {
+      ended_.push_back(lease->second.holder);
+      leases_.erase(lease);
+    }
+  }
+}
+
+void Group::reindex(Chunks::iterator chunk) {
+  ActiveChunk& active = chunk->second;
+  for (std::size_t state = 1; state < totals_.size(); ++state) {
+    const std::uint32_t now = active.runs.count(static_cast<RunState>(state));
+    totals_[state] = totals_[state] - active.indexed[state] + now;
+    active.indexed[state] = now;
+  }
+  if (active.indexed[index_of(RunState::ready)] > 0) {
+    ready_chunks_.insert(chunk->first);
+  } else {
+    ready_chunks_.erase(chunk->first);
+  }
+  dirty_chunks_.insert(chunk->first);
+}
+
+void Group::finish_if_done(Chunks::iterator chunk) {
+  if (!chunk->second.runs.empty()) return;
+  // A chunk that the scan has not left yet keeps its index row: the rest of it is fresh.
+  if (scanned_to_ >= chunk->second.ref.end()) finished_.push_back(chunk->second.ref);
+  active_.erase(chunk);
+}
+
+FailureRecord& Group::record(std::uint64_t offset) {
+  const auto [at, made] = failing_.try_emplace(offset);
+  if (made) failing_bytes_ += at->second.bytes();
+  dirty_records_.insert(offset);
+  return at->second;
+}
+
+void Group::add_failure(FailureRecord& record, FailureKind kind, std::string_view reason,
+                        const Judge& judge) {
+  failing_bytes_ -= record.bytes();
+  record.add({judge.now.hub, std::string(judge.worker), std::string(reason), kind});
+  failing_bytes_ += record.bytes();
+}
+
+void Group::forget_record(std::uint64_t offset) {
+  const auto record = failing_.find(offset);
+  if (record == failing_.end()) return;
+  failing_bytes_ -= record->second.bytes();
+  failing_.erase(record);
+  dirty_records_.insert(offset);
+}
+
+// Takes a message with a record out of the index of the state it is leaving.
+void Group::forget_place(std::uint64_t offset) {
+  suspects_.erase(offset);
+  dying_.erase(offset);
+  const auto record = failing_.find(offset);
+  if (record != failing_.end()) due_.erase({record->second.due, offset});
+}
+
+std::uint32_t Group::attempt_of(std::uint64_t offset) const {
+  const FailureRecord* record = record_of(offset);
+  return record == nullptr ? 1 : record->failures + 1;
+}
+
+}  // namespace pawl

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Group: who has what of a log. A pure machine: time, policy and randomness are handed in; what it
+// decides is found in its rows (write_rows) and answers.
+//
+//              lease                    ack, reject past max ──> (settled: in no run)
+//   fresh ───────────────> leased ──┬── nack, time-out ───────> delayed ──due──> ready | suspect
+//     ^ scanned_to           ^  ^   ├── return, recall, bye ──> ready
+//                            │  │   ├── session died ─────────> ready | suspect | delayed (alone)
+//   ready ───────────────────┘  │   └── max_attempts ─────────> dying ──moved──> (settled, dead)
+//   suspect ──(holder alone)────┘
+//
+// State is ranges: a chunk that nothing happened to costs nothing, one that was handed out and acked
+// whole was one run in between. Only messages that something went wrong with have a FailureRecord.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <pawl/policy.hpp>
+
+#include "core/protocol/messages.hpp"
+#include "core/store/store.hpp"
+#include "core/time.hpp"
+#include "patterns/work_queue/records.hpp"
+
+namespace pawl {
+
+using SessionId = std::uint64_t;
+using LeaseId = std::uint64_t;
+
+// The due time of a dead-letter queue's message that failed for good: it rests where it is.
+inline constexpr HubTime rests_forever{std::int64_t{1} << 62};
+
+class Group {
+ public:
+  explicit Group(records::LogId log) : log_(log) {}
+
+  // A run that could be handed out now.
+  struct Candidate {
+    ChunkRef ref;
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
+    std::uint32_t attempt = 1;
+  };
+  // The lowest ready run; the lowest suspect message.
+  std::optional<Candidate> next_ready() const;
+  std::optional<Candidate> next_suspect() const;
+
+  struct Holder {
+    LeaseId lease = 0;
+    SessionId session = 0;
+    std::uint64_t number = 0;  // of the DELIVER
+    bool operator==(const Holder&) const = default;
+  };
+  // Hands [first, first + count) of `ref` to the holder (G2: every message must be ready, suspect, or
+  // fresh at the scan; fresh ones move the scan).
+  void lease(const ChunkRef& ref, std::uint32_t first, std::uint32_t count, const Holder& holder);
+
+  // What a failure or an answer is judged by.
+  struct Judge {
+    const QueuePolicy& policy;
+    Now now;
+    std::string_view worker;  // peer name, for the history
+    Random& random;
+    bool rests_in_place = false;  // a dead-letter queue's messages are never moved on
+  };
+  // One row of a SETTLE by `session`. What was not held under that lease is told in `exceptions`.
+  void settle(SessionId session, const protocol::Settle::Row& row, const Judge& judge,
+              std::vector<protocol::Settled::Exception>& exceptions);
+
+  // The session ended in order, or its peer no longer lists this lease: comes back uncounted.
+  void release(LeaseId lease);
+  // The same for what is not in `kept` (sorted ranges).
+  void release_except(LeaseId lease, std::span<const protocol::Range> kept);
+  // The session died (design, "Who is to blame"). `slots` is how many of its unsettled messages may
+  // have been started; `alone` that this was the only message it held. Returns the slots left over for
+  // its later leases.
+  std::uint32_t on_death(LeaseId lease, std::uint32_t slots, bool alone, const Judge& judge);
+  // The hub's own judgement on a handler that never answers; counts as a failure.
+  void on_handler_timeout(LeaseId lease, const Judge& judge);
+
+  // Moves what is due by now to ready or suspect.
+  void wake_due(HubTime now);
+  std::optional<HubTime> next_due() const;
+
+  // Messages that wait to be moved to the dead letters, lowest first, and the move's other half.
+  const std::set<std::uint64_t>& dying() const { return dying_; }
+  const FailureRecord* record_of(std::uint64_t offset) const;
+  void on_moved(std::uint64_t offset);
+  // Overflow: the oldest message that nobody holds is to die. `fresh` is the chunk at the scan, if
+  // known. False if there is none.
+  bool condemn_oldest(const std::optional<ChunkRef>& fresh, const Judge& judge);
+
+  std::uint64_t scanned_to() const { return scanned_to_; }
+  // First offset of the chunk in which the scan stands (for the index cursor after a restart).
+  std::uint64_t scan_chunk() const { return scan_chunk_; }
+  std::uint64_t count(RunState state) const;
+  std::uint64_t held_by(SessionId session) const;
+  std::uint64_t held_under(LeaseId lease) const;
+  std::size_t failing_bytes() const { return failing_bytes_; }
+  std::uint64_t acked() const { return acked_; }
+  std::uint64_t retried() const { return retried_; }
+  std::uint64_t settled_count() const { return settled_; }  // acked or moved since the start
+  const ChunkRef* chunk_of(std::uint64_t offset) const;
+  // When the lowest message that could be handed out was stored; nothing if there is none.
+  std::optional<HubTime> oldest_ready() const;
+
+  // (session, lease) pairs of which nothing is held any more, since the last call.
+  std::vector<Holder> take_ended();
+  // Chunks of which everything is settled, since the last call.
+  std::vector<ChunkRef> take_finished();
+  void write_rows(Commit& commit);
+
+  // Recovery: the rows as they were written.
+  void restore(const records::CountersRow& row);
+  void restore(const records::ActiveRow& row);
+  void restore(std::uint64_t offset, FailureRecord record);
+  std::vector<Holder> holders() const;  // of every lease of which something is held
+
+ private:
+  struct ActiveChunk {
+    ChunkRef ref;
+    ChunkRuns runs;
+    std::array<std::uint32_t, 6> indexed{};  // the counts that totals_ and ready_chunks_ know of
+  };
+  struct Lease {
+    Holder holder;
+    std::uint64_t held = 0;
+    std::vector<std::uint64_t> chunks;  // first offsets of those it was cut from, ascending
+  };
+  using Chunks = std::map<std::uint64_t, ActiveChunk>;
+  struct Part {  // of one run, in absolute offsets
+    std::uint64_t offset = 0;
+    std::uint32_t count = 0;
+  };
+
+  Chunks::iterator chunk_at(std::uint64_t offset);
+  void change(std::uint64_t offset, std::uint32_t count, RunState state, const Holder* holder);
+  void drop(std::uint64_t offset, std::uint32_t count);
+  void unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count);
+  void hold(const Holder& holder, std::uint64_t chunk, std::uint32_t count);
+  void reindex(Chunks::iterator chunk);
+  void finish_if_done(Chunks::iterator chunk);
+  std::vector<Part> held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
+                               std::uint64_t length,
+                               std::vector<protocol::Settled::Exception>& exceptions) const;
+  std::vector<Part> parts_of(LeaseId lease) const;
+  void apply_verb(const Part& part, const protocol::Settle::Row& row, const Judge& judge);
+  void fail(std::uint64_t offset, FailureKind kind, std::string_view reason,
+            std::optional<Duration> delay, const Judge& judge);
+  void suspect(std::uint64_t offset, const Judge& judge);
+  void give_back(const Part& part);
+  void return_delayed(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge);
+  void delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge);
+  FailureRecord& record(std::uint64_t offset);
+  void add_failure(FailureRecord& record, FailureKind kind, std::string_view reason,
+                   const Judge& judge);
+  void forget_record(std::uint64_t offset);
+  void forget_place(std::uint64_t offset);
+  std::uint32_t attempt_of(std::uint64_t offset) const;
+
+  records::LogId log_;
+  std::uint64_t scanned_to_ = 0;
+  std::uint64_t scan_chunk_ = 0;
+  std::uint64_t acked_ = 0;
+  std::uint64_t retried_ = 0;
+  std::uint64_t settled_ = 0;
+
+  Chunks active_;
+  std::array<std::uint64_t, 6> totals_{};
+  std::set<std::uint64_t> ready_chunks_;
+  std::set<std::uint64_t> suspects_;
+  std::set<std::uint64_t> dying_;
+  std::set<std::pair<HubTime, std::uint64_t>> due_;
+  std::map<std::uint64_t, FailureRecord> failing_;
+  std::size_t failing_bytes_ = 0;
+
+  std::map<LeaseId, Lease> leases_;
+  std::map<SessionId, std::uint64_t> held_by_;
+
+  std::vector<Holder> ended_;
+  std::vector<ChunkRef> finished_;
+  std::set<std::uint64_t> dirty_chunks_;
+  std::set<std::uint64_t> dirty_records_;
+  // What has a row in the store, or will have with the commit under way.
+  std::set<std::uint64_t> chunk_rows_;
+  std::set<std::uint64_t> record_rows_;
+};
+
+}  // namespace pawl

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The group as rows, and back. Loading what was written gives the group that wrote it.
+#include "core/check.hpp"
+#include "patterns/work_queue/group.hpp"
+
+namespace pawl {
+
+void Group::write_rows(Commit& commit) {
+  for (const std::uint64_t offset : dirty_chunks_) {
+    const auto chunk = active_.find(offset);
+    const std::string key = records::active_key(log_, offset);
+    if (chunk == active_.end()) {
+      if (chunk_rows_.erase(offset) != 0) commit.deletes.push_back({Space::state, key});
+      continue;
+    }
+    records::ActiveRow row{chunk->second.ref, {}, chunk->second.runs.all()};
+    std::set<LeaseId> named;
+    for (const Run& run : row.runs) {
+      if (run.state == RunState::leased) named.insert(run.lease);
+    }
+    for (const LeaseId id : named) {
+      const Holder& holder = leases_.at(id).holder;
+      row.leases.push_back({holder.lease, holder.session, holder.number});
+    }
+    chunk_rows_.insert(offset);
+    commit.puts.push_back({Space::state, key, records::encode(row)});
+  }
+  dirty_chunks_.clear();
+  for (const std::uint64_t offset : dirty_records_) {
+    const std::string key = records::failure_key(log_, offset);
+    if (const FailureRecord* record = record_of(offset)) {
+      record_rows_.insert(offset);
+      commit.puts.push_back({Space::state, key, records::encode(*record)});
+    } else if (record_rows_.erase(offset) != 0) {
+      commit.deletes.push_back({Space::state, key});
+    }
+  }
+  dirty_records_.clear();
+}
+
+void Group::restore(const records::CountersRow& row) {
+  scanned_to_ = row.scanned_to;
+  scan_chunk_ = row.scan_chunk;
+  acked_ = row.acked;
+  retried_ = row.retried;
+}
+
+void Group::restore(std::uint64_t offset, FailureRecord record) {
+  failing_bytes_ += record.bytes();
+  failing_.emplace(offset, std::move(record));
+  record_rows_.insert(offset);
+}
+
+void Group::restore(const records::ActiveRow& row) {
+  const auto [chunk, made] = active_.try_emplace(row.ref.offset, ActiveChunk{row.ref, {}, {}});
+  PAWL_CHECK(made);
+  for (const Run& run : row.runs) {
+    const std::uint64_t offset = row.ref.offset + run.first;
+    chunk->second.runs.assign(run);
+    if (run.state == RunState::suspect) suspects_.insert(offset);
+    if (run.state == RunState::dying) dying_.insert(offset);
+    if (run.state == RunState::delayed) due_.emplace(failing_.at(offset).due, offset);
+    if (run.state != RunState::leased) continue;
+    for (const records::ActiveRow::Lease& lease : row.leases) {
+      if (lease.lease != run.lease) continue;
+      hold({lease.lease, lease.session, lease.number}, row.ref.offset, run.count);
+    }
+  }
+  chunk_rows_.insert(row.ref.offset);
+  reindex(chunk);
+  dirty_chunks_.erase(row.ref.offset);
+}
+
+}  // namespace pawl

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// What answers, returns and deaths do with leased messages (G2, G3).
+#include <algorithm>
+
+#include "core/check.hpp"
+#include "patterns/work_queue/group.hpp"
+#include "patterns/work_queue/retry.hpp"
+
+namespace pawl {
+
+using protocol::Range;
+using protocol::Settled;
+using protocol::Verb;
+
+void Group::settle(SessionId session, const protocol::Settle::Row& row, const Judge& judge,
+                   std::vector<Settled::Exception>& exceptions) {
+  for (const Part& part : held_parts(session, row.lease, row.offset, row.length, exceptions)) {
+    apply_verb(part, row, judge);
+  }
+}
+
+void Group::apply_verb(const Part& part, const protocol::Settle::Row& row, const Judge& judge) {
+  const auto delay = row.delay_ms
+                         ? std::optional<Duration>(std::chrono::milliseconds(*row.delay_ms))
+                         : std::nullopt;
+  const std::uint64_t end = part.offset + part.count;
+  switch (row.verb) {
+    case Verb::ack:
+      acked_ += part.count;
+      drop(part.offset, part.count);
+      return;
+    case Verb::nack:
+      for (std::uint64_t o = part.offset; o < end; ++o) {
+        fail(o, FailureKind::nack, row.reason, delay, judge);
+      }
+      return;
+    case Verb::reject:
+      for (std::uint64_t o = part.offset; o < end; ++o) {
+        fail(o, FailureKind::reject, row.reason, delay, judge);
+      }
+      return;
+    case Verb::give_back:
+      if (!delay) return give_back(part);
+      for (std::uint64_t o = part.offset; o < end; ++o) return_delayed(o, delay, judge);
+      return;
+    case Verb::extend:
+      return;  // the hub restarts the handler's time; nothing of it is kept here
+  }
+}
+
+// The parts of [offset, offset + length) that `session` holds under `lease`; the rest is told. Walks
+// runs, never offsets: a range of 2^60 costs no more than what is live in it.
+std::vector<Group::Part> Group::held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
+                                           std::uint64_t length,
+                                           std::vector<Settled::Exception>& exceptions) const {
+  std::vector<Part> held;
+  const std::uint64_t end = offset + length;
+  std::uint64_t told_to = offset;  // everything before is held or told
+  const auto tell_gap = [&](std::uint64_t to, Code code) {
+    if (to <= told_to) return;
+    exceptions.push_back({lease, {0, told_to, to - told_to}, code});
+    told_to = to;
+  };
+  const auto found = leases_.find(lease);
+  const bool is_holder = found != leases_.end() && found->second.holder.session == session;
+  auto chunk = active_.upper_bound(offset);
+  if (chunk != active_.begin()) --chunk;
+  for (; chunk != active_.end() && chunk->first < end; ++chunk) {
+    for (const Run& run : chunk->second.runs.all()) {
+      const std::uint64_t from = std::max(offset, chunk->first + run.first);
+      const std::uint64_t to = std::min(end, chunk->first + run.end());
+      if (from >= to) continue;
+      tell_gap(from, Code::already_settled);
+      if (is_holder && run.state == RunState::leased && run.lease == lease) {
+        held.push_back({from, static_cast<std::uint32_t>(to - from)});
+        told_to = to;
+      } else {
+        tell_gap(to, Code::stale);
+      }
+    }
+  }
+  tell_gap(std::min(end, std::max(scanned_to_, told_to)), Code::already_settled);
+  tell_gap(end, Code::stale);
+  return held;
+}
+
+std::vector<Group::Part> Group::parts_of(LeaseId lease) const {
+  std::vector<Part> parts;
+  const auto found = leases_.find(lease);
+  if (found == leases_.end()) return parts;
+  for (const std::uint64_t offset : found->second.chunks) {
+    const auto chunk = active_.find(offset);
+    if (chunk == active_.end()) continue;
+    for (const Run& run : chunk->second.runs.all()) {
+      if (run.lease == lease) parts.push_back({offset + run.first, run.count});
+    }
+  }
+  return parts;
+}
+
+void Group::release(LeaseId lease) {
+  for (const Part& part : parts_of(lease)) give_back(part);
+}
+
+void Group::release_except(LeaseId lease, std::span<const Range> kept) {
+  for (const Part& part : parts_of(lease)) {
+    std::uint64_t at = part.offset;
+    const std::uint64_t end = part.offset + part.count;
+    for (const Range& range : kept) {
+      const std::uint64_t from = std::clamp(range.offset, at, end);
+      const std::uint64_t to = std::clamp(range.offset + range.length, at, end);
+      if (from > at) give_back({at, static_cast<std::uint32_t>(from - at)});
+      at = std::max(at, to);
+    }
+    if (end > at) give_back({at, static_cast<std::uint32_t>(end - at)});
+  }
+}
+
+std::uint32_t Group::on_death(LeaseId lease, std::uint32_t slots, bool alone, const Judge& judge) {
+  for (const Part& part : parts_of(lease)) {
+    std::uint32_t started = std::min(slots, part.count);
+    slots -= started;
+    for (std::uint64_t offset = part.offset; started > 0; ++offset, --started) {
+      if (alone) {
+        fail(offset, FailureKind::death, "the worker died while it held only this message", {},
+             judge);
+      } else {
+        suspect(offset, judge);
+      }
+    }
+  }
+  release(lease);  // what is left of it was never started
+  return slots;
+}
+
+void Group::on_handler_timeout(LeaseId lease, const Judge& judge) {
+  const std::vector<Part> parts = parts_of(lease);
+  if (parts.empty()) return;
+  fail(parts.front().offset, FailureKind::timeout, "handler time-out", {}, judge);
+}
+
+void Group::give_back(const Part& part) {
+  const FailureRecord* record = part.count == 1 ? record_of(part.offset) : nullptr;
+  const bool alone = record != nullptr && record->must_be_alone();
+  change(part.offset, part.count, alone ? RunState::suspect : RunState::ready, nullptr);
+}
+
+void Group::fail(std::uint64_t offset, FailureKind kind, std::string_view reason,
+                 std::optional<Duration> delay, const Judge& judge) {
+  FailureRecord& failed = record(offset);
+  ++failed.failures;
+  failed.suspect = false;  // its worker lived to answer, or it died alone and is past suspicion
+  if (kind == FailureKind::death) {
+    ++failed.deaths;
+    ++failed.handouts;
+  }
+  add_failure(failed, kind, reason, judge);
+  if (kind == FailureKind::reject) failed.failures = std::max(failed.failures, judge.policy.max_attempts);
+  delay_or_bury(offset, delay, judge);
+}
+
+void Group::suspect(std::uint64_t offset, const Judge& judge) {
+  FailureRecord& held = record(offset);
+  held.suspect = true;
+  ++held.handouts;
+  if (held.handouts >= handouts_max(judge.policy)) return delay_or_bury(offset, {}, judge);
+  change(offset, 1, RunState::suspect, nullptr);
+}
+
+void Group::return_delayed(std::uint64_t offset, std::optional<Duration> delay,
+                           const Judge& judge) {
+  ++record(offset).handouts;
+  delay_or_bury(offset, delay, judge);
+}
+
+void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay,
+                          const Judge& judge) {
+  FailureRecord& failed = record(offset);
+  const bool too_often = failed.handouts >= handouts_max(judge.policy);
+  const bool dead = failed.failures >= judge.policy.max_attempts || too_often;
+  // The old place is found by the old due time: leave it before that changes.
+  forget_place(offset);
+  if (!dead) {
+    ++retried_;
+    const std::uint32_t step = std::max(1U, failed.failures);
+    failed.due = judge.now.hub +
+                 (delay ? *delay : backoff_delay(judge.policy.backoff, step, judge.random));
+    change(offset, 1, RunState::delayed, nullptr);
+  } else if (judge.rests_in_place) {
+    failed.due = rests_forever;
+    change(offset, 1, RunState::delayed, nullptr);
+  } else {
+    if (too_often && failed.failures < judge.policy.max_attempts) {
+      add_failure(failed, FailureKind::death,
+                  "handed out " + std::to_string(failed.handouts) + " times without an end", judge);
+    }
+    change(offset, 1, RunState::dying, nullptr);
+  }
+}
+
+}  // namespace pawl

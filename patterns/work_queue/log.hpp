@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Log: an ordered sequence of messages kept as chunks. Appends gather in a forming chunk; `seal` makes
+// rows of them for the commit under way. Of the index only a window ahead of the scan is in memory,
+// so a backlog of any length costs nothing here (G6). A pure machine.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "core/chunk/chunk.hpp"
+#include "core/store/store.hpp"
+#include "core/time.hpp"
+#include "patterns/work_queue/chunk_cache.hpp"
+#include "patterns/work_queue/records.hpp"
+
+namespace pawl {
+
+class Log {
+ public:
+  explicit Log(records::LogId id) : id_(id) {}
+
+  records::LogId id() const { return id_; }
+  std::uint64_t tail() const { return tail_; }            // the next offset
+  std::uint64_t bytes() const { return bytes_; }          // of chunks stored and not yet deleted
+  std::size_t staged_bytes() const { return staged_bytes_; }
+
+  // Appends `count` checked entries; returns the offset of the first. A frame large enough to be a
+  // chunk of its own is kept as it is, a small one is copied into the forming chunk: kept alone, a
+  // 100-byte frame would pin 8 KB of libzmq's receive buffer.
+  std::uint64_t append(const Slice& entries, std::size_t count);
+
+  // Ends the forming chunk and puts all that was appended since the last call into `commit`.
+  // `next_chunk_id` is the hub's counter.
+  void seal(HubTime now, std::uint64_t& next_chunk_id, ChunkCache& cache, Commit& commit);
+
+  // The chunk at the scan: the first of the window that ends after `scanned_to`. Null when it is not
+  // in memory: `wants_index` then tells what to read, unless there is nothing left.
+  const ChunkRef* at_scan(std::uint64_t scanned_to);
+  std::optional<ReadRequest> wants_index(std::uint64_t tag);
+  void on_index(const Page& page);
+
+  // The commit that holds everything sealed so far is done: the store can be read up to here.
+  void on_committed(std::uint64_t sealed_tail) { committed_tail_ = sealed_tail; }
+  std::uint64_t sealed_tail() const { return sealed_tail_; }
+  std::uint64_t committed_tail() const { return committed_tail_; }
+
+  // A chunk was deleted.
+  void on_trimmed(const ChunkRef& ref) { bytes_ -= ref.bytes; }
+
+  void restore(const records::CountersRow& row);
+
+ private:
+  struct Staged {
+    Slice body;
+    std::uint32_t count = 0;
+  };
+  void stage(Slice body, std::size_t count);
+  void enter_window(const ChunkRef& ref);
+
+  records::LogId id_;
+  std::uint64_t tail_ = 0;
+  std::uint64_t sealed_tail_ = 0;
+  std::uint64_t committed_tail_ = 0;
+  std::uint64_t bytes_ = 0;
+
+  ChunkBuilder forming_;
+  std::vector<Staged> staged_;
+  std::size_t staged_bytes_ = 0;
+
+  std::deque<ChunkRef> window_;     // consecutive in offset, from the scan on
+  std::uint64_t window_end_ = 0;    // the first offset not in it
+  std::uint64_t window_bytes_ = 0;
+  bool index_read_under_way_ = false;
+};
+
+}  // namespace pawl

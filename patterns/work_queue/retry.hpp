@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// When a failed message is tried again (G3).
+#pragma once
+
+#include <pawl/policy.hpp>
+
+#include "core/random.hpp"
+#include "core/time.hpp"
+
+namespace pawl {
+
+// initial × factor^(failures − 1), at most max, then ± jitter drawn from `random`. failures ≥ 1.
+Duration backoff_delay(const Backoff& backoff, std::uint32_t failures, Random& random);
+
+// handouts_max with its default applied.
+inline std::uint32_t handouts_max(const QueuePolicy& policy) {
+  return policy.handouts_max != 0 ? policy.handouts_max : 10 * policy.max_attempts;
+}
+
+}  // namespace pawl
