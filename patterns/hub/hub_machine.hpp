@@ -57,7 +57,7 @@ class HubMachine {
   void on_committed();
   // `socket_was_empty`: the last drain left nothing behind, so silence is the peer's.
   void tick(Now now, bool socket_was_empty);
-  std::optional<Duration> time_to_next_deadline(Now now) const;
+  std::optional<Duration> time_to_next_deadline(Now now);
   void set_free_bytes(std::uint64_t free_bytes);
 
   // Effects --------------------------------------------------------------------------------
@@ -71,8 +71,10 @@ class HubMachine {
     std::vector<RoutedMessage> gated;
   };
   Sealed seal(Now now);
+  // Something waits for the next seal.
+  bool has_work() const { return !touched_.empty() || !gated_.empty() || !dirty_sessions_.empty(); }
   // Bytes that the next commit already holds; above limits::commit_bytes_max / 2 take no more in.
-  std::size_t staged_bytes() const;
+  std::size_t staged_bytes() const { return staged_bytes_; }
 
   // The hub is going: tells every peer. The caller seals, commits, sends.
   void announce_end(std::string_view reason, std::uint32_t retry_after_ms);
@@ -122,6 +124,7 @@ class HubMachine {
                    const Slice& chunk);
   void refuse(Session& session, Handle& handle, std::uint64_t seq, std::uint64_t length,
               const Fault& fault);
+  void add_confirm(Session& session, Handle& handle, const protocol::Confirm::Row& row);
   void grant_credit(Queue& queue);
 
   // hub_workers.cpp
@@ -131,7 +134,11 @@ class HubMachine {
   void recall_for_idle(Queue& queue, Now now);
   void note_ended(Queue& queue);
   Group::Judge judge(const Queue& queue, std::string_view worker, Now now) {
-    return {queue.policy, now, worker, random_, queue.is_dead_letter};
+    return {queue.policy, now, worker, random_, rests_in_place(queue)};
+  }
+  // A dead-letter queue has no dead letters of its own.
+  static bool rests_in_place(const Queue& queue) {
+    return queue.is_dead_letter || queue.dead_letter_name() == queue.name;
   }
 
   // hub_dispatch.cpp
@@ -142,29 +149,42 @@ class HubMachine {
   std::vector<Queue::HandleKey> takers(Queue& queue);
   Filled fill(Queue& queue, Session& session, Handle& handle, std::uint64_t messages_max);
   Filled next_supply(Queue& queue, Supply& supply);
+  const ChunkRef* at_scan(Queue& queue);
   const Slice* body_of(Queue& queue, const ChunkRef& ref);
   void want_chunk(LogId queue, std::uint64_t chunk_id);
   void deliver(Queue& queue, Session& session, Handle& handle, protocol::Deliver& message,
                std::vector<Slice>& frames);
 
   // hub_dead_letters.cpp
-  void move_dying(Queue& queue, Now now);
-  bool move_one(Queue& queue, std::uint64_t offset, Now now);
+  void move_dying(Queue& queue);
+  bool move_one(Queue& queue, std::uint64_t offset);
   void drop_oldest_over_limit(Queue& queue, Now now);
 
   // hub_seal.cpp
   void answer_peers();
-  void write_queue_rows(Queue& queue, Commit& commit, Now now);
+  void confirm(Session& session, Handle& handle);
+  void write_queue_rows(Queue& queue, Commit& commit);
+  void write_producer_rows(Queue& queue, Commit& commit);
   void write_session_rows(Commit& commit);
 
   // hub_stat.cpp
   void on_query(Session& session, const protocol::Query& query, Now now);
+  template <class Packer>
+  void pack_device(Packer& out, Now now) const;
+  template <class Packer>
+  void pack_queue(Packer& out, const Queue& queue, Now now) const;
+
+  // hub_recovery.cpp
+  Fault read_hub_row(Store& store, std::string machine_boot);
+  Fault read_queues(Store& store);
+  Fault read_queue(Store& store, Queue& queue);
+  Fault read_sessions(Store& store);
+  Fault begin_boot(Store& store, Now now);
 
   // Shared small parts.
   Queue* find_queue(std::string_view name);
   Queue& make_queue(std::string_view name);
   Session* find_session(SessionId id);
-  bool has_room(const Queue& queue) const;
   std::uint64_t room(const Queue& queue) const;
   void tell(const Session& session, const protocol::Message& message,
             std::vector<Slice> frames = {});
@@ -176,7 +196,8 @@ class HubMachine {
   Entropy& entropy_;
   Random random_;
   records::HubRow hub_row_;
-  std::uint64_t counter_ = 1;  // low part of session, lease and chunk ids of this boot
+  std::uint64_t counter_ = 1;  // low part of session and lease ids of this boot
+  std::uint64_t next_chunk_id_ = 0;  // a counter of their own: neighbours in a log are near in id
 
   std::map<SessionId, Session> sessions_;
   std::map<std::string, SessionId> by_connection_;
@@ -188,7 +209,10 @@ class HubMachine {
   std::map<LogId, Queue> queues_;
   std::map<std::string, LogId, std::less<>> by_name_;
   LogId next_log_ = 1;
-  std::set<LogId> touched_;  // something happened since the last seal
+  std::set<LogId> touched_;   // something happened since the last seal
+  std::set<LogId> again_;     // more is to be done in the next one
+  std::vector<LogId> sealed_;  // whose appends are in the commit under way
+  std::set<Queue::HandleKey> answering_;  // have confirms or settles to be answered
   std::set<std::pair<HubTime, LogId>> due_;
   std::size_t producer_handles_ = 0;
 
@@ -205,7 +229,10 @@ class HubMachine {
   std::uint64_t next_read_ = 1;
 
   std::uint64_t free_bytes_ = UINT64_MAX;
+  std::size_t staged_bytes_ = 0;
+  Instant started_at_{};
   Instant last_turn_{};
+  Duration expected_sleep_ = Duration::max() / 2;
   Instant hold_until_{};       // nothing is handed out before
   Instant next_maintenance_{};
   Instant overdue_since_ = never;

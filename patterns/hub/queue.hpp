@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +23,6 @@ struct Queue {
 
   struct Producer {
     records::ProducerRow row;
-    bool dirty = false;
     std::uint32_t handles = 0;  // open now; a row without any may leave memory
   };
   using HandleKey = std::pair<SessionId, std::uint32_t>;
@@ -33,6 +34,8 @@ struct Queue {
   bool is_dead_letter = false;
   bool name_is_new = true;     // its row is not in the store yet
   bool counters_changed = false;
+  std::string counters_row;    // as last written
+  std::optional<HubTime> due_at;  // as in the hub's index of due times
 
   std::uint64_t accepted = 0;
   std::uint64_t dead = 0;      // moved to dead letters
@@ -42,6 +45,8 @@ struct Queue {
   std::uint64_t settled_seen = 0;  // of group.settled_count(), already taken off `live`
 
   std::map<std::string, Producer> producers;
+  std::set<std::string> dirty_producers;  // whose row is to be written
+  Instant next_prune{};
   std::vector<HandleKey> worker_handles;
   std::vector<HandleKey> producer_handles;
   std::size_t next_worker = 0;  // who is served first in the next turn

@@ -33,7 +33,8 @@ struct Handle {
 
   // Producer. Totals since WELCOME, as in CREDIT.
   std::string source;
-  std::uint64_t epoch = 0;  // 0 while the producer's row is being read
+  std::uint64_t epoch = 0;         // 0 while the producer's row is being read
+  std::uint64_t wanted_epoch = 0;  // what OPEN asked to go on with
   std::uint64_t granted_messages = 0, granted_bytes = 0;
   std::uint64_t used_messages = 0, used_bytes = 0;
   // After a transient refusal of this sequence every later one is refused until it comes again (G4).
@@ -64,7 +65,7 @@ struct Session {
 
   std::map<LeaseId, LogId> leases;  // of which something is held, in the order of delivery
   bool alone = false;               // holds a suspect, and gets nothing else
-  bool running_dry = false;         // gets nothing more, so that it can take a suspect
+  LogId running_dry_for = 0;        // gets nothing more, so that it can take a suspect of this queue
 
   // The oldest message it holds and since when that has been so: a handler that never answers.
   std::uint64_t oldest_offset = 0;

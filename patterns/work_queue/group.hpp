@@ -103,6 +103,7 @@ class Group {
   std::uint64_t count(RunState state) const;
   std::uint64_t held_by(SessionId session) const;
   std::uint64_t held_under(LeaseId lease) const;
+  std::uint64_t first_held(LeaseId lease) const;  // offset; something must be held under it
   std::size_t failing_bytes() const { return failing_bytes_; }
   std::uint64_t acked() const { return acked_; }
   std::uint64_t retried() const { return retried_; }

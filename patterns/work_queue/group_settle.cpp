@@ -98,6 +98,17 @@ std::vector<Group::Part> Group::parts_of(LeaseId lease) const {
   return parts;
 }
 
+std::uint64_t Group::first_held(LeaseId lease) const {
+  for (const std::uint64_t offset : leases_.at(lease).chunks) {
+    const auto chunk = active_.find(offset);
+    if (chunk == active_.end()) continue;
+    for (const Run& run : chunk->second.runs.all()) {
+      if (run.lease == lease) return offset + run.first;
+    }
+  }
+  PAWL_CHECK(false);
+}
+
 void Group::release(LeaseId lease) {
   for (const Part& part : parts_of(lease)) give_back(part);
 }

@@ -38,6 +38,13 @@ class Log {
   // The chunk at the scan: the first of the window that ends after `scanned_to`. Null when it is not
   // in memory: `wants_index` then tells what to read, unless there is nothing left.
   const ChunkRef* at_scan(std::uint64_t scanned_to);
+  // When the message at the scan was stored, if its chunk is in memory.
+  std::optional<HubTime> stored_at(std::uint64_t scanned_to) const {
+    for (const ChunkRef& ref : window_) {
+      if (ref.contains(scanned_to)) return ref.stored_at;
+    }
+    return std::nullopt;
+  }
   std::optional<ReadRequest> wants_index(std::uint64_t tag);
   void on_index(const Page& page);
 

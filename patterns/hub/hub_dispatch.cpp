@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handing out (G2, G4): what came back goes before what is fresh, lowest offset first; suspects go to
+// a session that holds nothing else. Runs when a turn is sealed, so that fresh messages are leased in
+// the same commit that stores them, and are sent when it is done.
+#include <algorithm>
+
+#include "core/check.hpp"
+#include "core/chunk/chunk.hpp"
+#include "core/limits.hpp"
+#include "patterns/hub/hub_machine.hpp"
+
+namespace pawl {
+namespace {
+
+// Of the bodies in one DELIVER: a row more is taken while it is below this.
+constexpr std::size_t deliver_bytes_aim = 512 * 1024;
+// A page of bodies read ahead, and how many reads may be under way.
+constexpr std::size_t chunk_page_bytes = 1024 * 1024;
+constexpr std::uint64_t chunks_ahead_max = 64;
+constexpr std::size_t chunk_reads_max = 64;
+// At this, a group hands out nothing fresh until some of its failing messages have ended (G6).
+constexpr std::size_t failing_bytes_max = 64 * 1024 * 1024;
+
+}  // namespace
+
+// A run that can be handed out now, cut to what is wanted of it.
+struct HubMachine::Supply {
+  ChunkRef ref;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  std::uint32_t attempt = 1;
+  bool fresh = false;
+  Slice body;                   // of the whole chunk
+  std::size_t byte_offset = 0;  // of `first` in it
+};
+
+void HubMachine::dispatch(Queue& queue) {
+  if (queue.worker_handles.empty() || now_.mono < hold_until_) return;
+  dispatch_suspects(queue);
+  // Each round shares what there is evenly among those that can take: an idle worker is not left
+  // without because another had more credit.
+  for (;;) {
+    const std::vector<Queue::HandleKey> ready_takers = takers(queue);
+    const std::uint64_t supply = queue.ready() - queue.group.count(RunState::suspect);
+    if (ready_takers.empty() || supply == 0) return;
+    const std::uint64_t share = (supply + ready_takers.size() - 1) / ready_takers.size();
+    bool handed_out = false;
+    for (const auto& [session_id, number] : ready_takers) {
+      Session& session = *find_session(session_id);
+      const std::uint64_t before = session.next_deliver;
+      const Filled filled = fill(queue, session, session.handles.at(number), share);
+      handed_out = handed_out || session.next_deliver != before;
+      if (filled == Filled::no_body || filled == Filled::nothing) return;
+    }
+    if (!handed_out) return;
+  }
+}
+
+// Worker handles with credit, in turn: who was served last is served last again.
+std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
+  std::vector<Queue::HandleKey> able;
+  const std::size_t n = queue.worker_handles.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const Queue::HandleKey key = queue.worker_handles[(queue.next_worker + i) % n];
+    const Session& session = *find_session(key.first);
+    const Handle& handle = session.handles.at(key.second);
+    if (session.alone || session.running_dry_for != 0 || !session.may_deliver()) continue;
+    if (handle.delivered_messages >= handle.credit_messages) continue;
+    if (handle.delivered_bytes >= handle.credit_bytes) continue;
+    able.push_back(key);
+  }
+  queue.next_worker = (queue.next_worker + 1) % n;
+  return able;
+}
+
+// A suspect goes to a session that holds nothing else. If none is idle, one is let run dry; others go
+// on meanwhile.
+void HubMachine::dispatch_suspects(Queue& queue) {
+  if (queue.group.count(RunState::suspect) == 0) {
+    for (const auto& [session_id, number] : queue.worker_handles) {
+      Session& session = *find_session(session_id);
+      if (session.running_dry_for == queue.log.id()) session.running_dry_for = 0;
+    }
+    return;
+  }
+  Session* driest = nullptr;
+  std::uint64_t fewest = UINT64_MAX;
+  bool one_runs_dry = false;
+  for (const auto& [session_id, number] : queue.worker_handles) {
+    if (queue.group.count(RunState::suspect) == 0) return;
+    Session& session = *find_session(session_id);
+    Handle& handle = session.handles.at(number);
+    one_runs_dry = one_runs_dry || session.running_dry_for == queue.log.id() || session.alone;
+    if (!session.may_deliver() || session.alone) continue;
+    if (!session.leases.empty()) {
+      const std::uint64_t held = queue.group.held_by(session_id);
+      if (held < fewest) driest = &session, fewest = held;
+      continue;
+    }
+    if (handle.delivered_messages >= handle.credit_messages) continue;
+    const auto candidate = queue.group.next_suspect();
+    const Slice* body = body_of(queue, candidate->ref);
+    if (body == nullptr) return;
+    session.running_dry_for = 0;
+    session.alone = true;
+    protocol::Deliver message{handle.number, 0, next_id(), {}};
+    message.rows.push_back({0, candidate->ref.offset + candidate->first, 1, candidate->attempt,
+                            protocol::deliver_flags::redelivered | protocol::deliver_flags::alone});
+    std::vector<Slice> frames{cut(*body, candidate->first, 1)};
+    queue.group.lease(candidate->ref, candidate->first, 1,
+                      {message.lease, session.id, session.next_deliver});
+    deliver(queue, session, handle, message, frames);
+  }
+  if (queue.group.count(RunState::suspect) > 0 && !one_runs_dry && driest != nullptr) {
+    driest->running_dry_for = queue.log.id();
+    Handle& handle = *driest->handle_of(queue.log.id(), protocol::Role::worker);
+    tell(*driest, protocol::Recall{handle.number, queue.group.held_by(driest->id)});
+  }
+}
+
+HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& handle,
+                                    std::uint64_t messages_max) {
+  protocol::Deliver message{handle.number, 0, 0, {}};
+  std::vector<Slice> frames;
+  std::size_t bytes = 0;
+  Filled filled = Filled::all;
+  const auto send_off = [&] {
+    if (!message.rows.empty()) deliver(queue, session, handle, message, frames);
+    message.rows.clear();
+    message.lease = 0;
+    frames.clear();
+    bytes = 0;
+  };
+  while (messages_max > 0) {
+    if (!session.may_deliver() || handle.delivered_messages >= handle.credit_messages ||
+        handle.delivered_bytes >= handle.credit_bytes) {
+      filled = Filled::no_credit;
+      break;
+    }
+    Supply supply;
+    filled = next_supply(queue, supply);
+    if (filled != Filled::all) break;
+    if (message.lease == 0) message.lease = next_id();
+    const std::uint64_t count_max =
+        std::min({messages_max, handle.credit_messages - handle.delivered_messages,
+                  static_cast<std::uint64_t>(supply.count)});
+    const std::size_t bytes_max = handle.credit_bytes - handle.delivered_bytes;
+    const Bytes from = supply.body.bytes().subspan(supply.byte_offset);
+    std::size_t size = from.size();
+    std::uint32_t count = supply.count;
+    if (count_max < count || size > bytes_max || supply.first + count < supply.ref.count) {
+      // Not the whole rest of the chunk: walk to where it ends. One message may overdraw the bytes.
+      ChunkReader reader(from);
+      Entry entry;
+      for (size = 0, count = 0; count < count_max && (count == 0 || size < bytes_max); ++count) {
+        PAWL_CHECK(reader.next(entry));
+        size += entry.encoded_size;
+      }
+    }
+    message.rows.push_back({0, supply.ref.offset + supply.first, count, supply.attempt,
+                            supply.fresh ? 0 : protocol::deliver_flags::redelivered});
+    frames.emplace_back(supply.body.buffer, supply.body.offset + supply.byte_offset, size);
+    queue.group.lease(supply.ref, supply.first, count,
+                      {message.lease, session.id, session.next_deliver});
+    if (supply.fresh) {
+      queue.scan_chunk_id = supply.ref.chunk_id;
+      queue.scan_position = supply.first + count;
+      queue.scan_bytes = supply.byte_offset + size;
+    }
+    handle.delivered_messages += count;
+    handle.delivered_bytes += size;
+    messages_max -= count;
+    bytes += size;
+    if (frames.size() == limits::frames_max || bytes >= deliver_bytes_aim) send_off();
+  }
+  send_off();
+  return filled;
+}
+
+HubMachine::Filled HubMachine::next_supply(Queue& queue, Supply& supply) {
+  const auto ready = queue.group.next_ready();
+  if (ready) {
+    supply = {ready->ref, ready->first, ready->count, ready->attempt, false, {}, 0};
+  } else {
+    if (queue.group.failing_bytes() > failing_bytes_max) return Filled::nothing;
+    const ChunkRef* ref = at_scan(queue);
+    if (ref == nullptr) return Filled::nothing;
+    const auto first = static_cast<std::uint32_t>(queue.group.scanned_to() - ref->offset);
+    supply = {*ref, first, ref->count - first, 1, true, {}, 0};
+  }
+  const Slice* body = body_of(queue, supply.ref);
+  if (body == nullptr) return Filled::no_body;
+  supply.body = *body;
+  if (supply.first == 0) return Filled::all;
+  if (supply.fresh && queue.scan_chunk_id == supply.ref.chunk_id &&
+      queue.scan_position == supply.first) {
+    supply.byte_offset = queue.scan_bytes;
+  } else {
+    supply.byte_offset = ChunkReader(body->bytes()).skip(supply.first);
+  }
+  return Filled::all;
+}
+
+// The chunk at the scan; if it is not in memory, its index row is on its way or there is none.
+const ChunkRef* HubMachine::at_scan(Queue& queue) {
+  const ChunkRef* ref = queue.log.at_scan(queue.group.scanned_to());
+  const std::uint64_t tag = next_read_;
+  if (auto wanted = queue.log.wants_index(tag)) {
+    ++next_read_;
+    pending_reads_[tag] = {PendingRead::Kind::index, queue.log.id(), 0, 0, 0};
+    reads_.push_back(std::move(*wanted));
+  }
+  return ref;
+}
+
+const Slice* HubMachine::body_of(Queue& queue, const ChunkRef& ref) {
+  const Slice* body = cache_.find(ref.chunk_id);
+  if (body == nullptr) want_chunk(queue.log.id(), ref.chunk_id);
+  return body;
+}
+
+void HubMachine::want_chunk(LogId queue, std::uint64_t chunk_id) {
+  const auto under_way = wanted_chunks_.find(chunk_id);
+  if (under_way != wanted_chunks_.end()) {
+    under_way->second.insert(queue);
+    return;
+  }
+  if (wanted_chunks_.size() >= chunk_reads_max) {
+    again_.insert(queue);  // asked again in the next turn, when some have come
+    return;
+  }
+  wanted_chunks_[chunk_id].insert(queue);
+  const std::uint64_t tag = next_read_++;
+  pending_reads_[tag] = {PendingRead::Kind::chunks, queue, chunk_id, 0, 0};
+  // Chunks written one after another are read one after another: a page serves the next ones too.
+  reads_.push_back({Space::chunks, records::chunk_key(chunk_id),
+                    records::chunk_key(chunk_id + chunks_ahead_max),
+                    chunk_page_bytes, tag});
+}
+
+void HubMachine::on_page(const Page& page) {
+  const auto pending = pending_reads_.find(page.tag);
+  PAWL_CHECK(pending != pending_reads_.end());
+  const PendingRead read = pending->second;
+  pending_reads_.erase(pending);
+  touched_.insert(read.queue);
+  switch (read.kind) {
+    case PendingRead::Kind::index: return queues_.at(read.queue).log.on_index(page);
+    case PendingRead::Kind::producer: return on_producer_row(read.session, read.handle, page);
+    case PendingRead::Kind::chunks: break;
+  }
+  // Backwards, so that the one that was asked for is the last that the cache would let go.
+  for (auto row = page.rows.rbegin(); row != page.rows.rend(); ++row) {
+    cache_.put(records::number_at_end(row->key), row->value);
+  }
+  for (const LogId waiting : wanted_chunks_[read.chunk_id]) touched_.insert(waiting);
+  wanted_chunks_.erase(read.chunk_id);
+}
+
+void HubMachine::deliver(Queue& queue, Session& session, Handle& handle,
+                         protocol::Deliver& message, std::vector<Slice>& frames) {
+  message.number = session.next_deliver++;
+  session.leases.emplace(message.lease, queue.log.id());
+  if (message.rows.front().flags & protocol::deliver_flags::alone) {
+    ++handle.delivered_messages;
+    handle.delivered_bytes += frames.front().size;
+  }
+  tell(session, message, std::move(frames));
+  frames.clear();
+}
+
+}  // namespace pawl

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// What producers send: judged, told apart from what is known already (G5), appended in order (G4), held
+// back by credit (G6). Confirms wait for the commit that holds what they confirm (G1).
+#include <algorithm>
+
+#include "core/check.hpp"
+#include "core/chunk/chunk.hpp"
+#include "core/limits.hpp"
+#include "patterns/hub/hub_machine.hpp"
+
+namespace pawl {
+
+using protocol::Command;
+using protocol::Confirm;
+using protocol::Send;
+
+namespace {
+
+constexpr std::uint64_t window_messages = 64 * 1024;
+constexpr std::uint32_t retry_after_ms = 100;
+constexpr std::uint32_t no_space_retry_after_ms = 1000;
+
+std::uint32_t retry_after(Code code) {
+  if (code == Code::no_space) return no_space_retry_after_ms;
+  return is_transient(code) ? retry_after_ms : 0;
+}
+
+}  // namespace
+
+void HubMachine::open_producer(Session& session, Handle& handle, const protocol::Open& open,
+                               Now now) {
+  Queue& queue = queues_.at(handle.queue);
+  handle.source = open.source;
+  const auto [producer, unknown] = queue.producers.try_emplace(handle.source);
+  ++producer->second.handles;
+  producer->second.row.anonymous = open.anonymous;
+  queue.producer_handles.emplace_back(session.id, handle.number);
+  handle.wanted_epoch = open.epoch;
+  if (!unknown && producer->second.row.set.epoch != 0) return finish_open(session, handle, now);
+  const std::uint64_t tag = next_read_++;
+  pending_reads_[tag] = {PendingRead::Kind::producer, handle.queue, 0, session.id, handle.number};
+  const std::string key = records::producer_key(handle.queue, handle.source);
+  reads_.push_back({Space::state, key, key + '\0', 1, tag});
+}
+
+void HubMachine::on_producer_row(SessionId session_id, std::uint32_t number, const Page& page) {
+  Session* session = find_session(session_id);
+  if (session == nullptr || session->handles.count(number) == 0) return;
+  Handle& handle = session->handles.at(number);
+  Queue& queue = queues_.at(handle.queue);
+  Queue::Producer& producer = queue.producers[handle.source];
+  if (producer.row.set.epoch == 0 && !page.rows.empty()) {
+    const auto row = records::decode_producer(page.rows.front().value.bytes());
+    PAWL_CHECK(row.has_value());
+    producer.row = *row;
+  }
+  finish_open(*session, handle, now_);
+}
+
+void HubMachine::finish_open(Session& session, Handle& handle, Now now) {
+  Queue& queue = queues_.at(handle.queue);
+  protocol::Opened opened;
+  opened.handle = handle.number;
+  opened.durability = config_.durability;
+  opened.handler_timeout_ms = static_cast<std::uint32_t>(queue.policy.handler_timeout.count());
+  opened.max_attempts = queue.policy.max_attempts;
+  opened.body_bytes_max = queue.policy.message_bytes_max;
+  opened.backoff_initial_ms = static_cast<std::uint32_t>(queue.policy.backoff.initial.count());
+  touched_.insert(handle.queue);
+  if (handle.role == protocol::Role::worker) return tell(session, opened);
+
+  Queue::Producer& producer = queue.producers.at(handle.source);
+  ProducerSet& set = producer.row.set;
+  const std::uint64_t wanted = handle.wanted_epoch;
+  if (wanted != 0 && wanted < set.epoch) {
+    tell_error(session, Code::fenced,
+               "a newer producer of this name has opened the queue; give each producer its own name",
+               Command::open, handle.number);
+    --producer.handles;
+    std::erase(queue.producer_handles, Queue::HandleKey{session.id, handle.number});
+    session.handles.erase(handle.number);
+    return;
+  }
+  // A new incarnation fences the older one; that must outlast a power cut before anything is
+  // accepted of it.
+  const std::uint64_t epoch = wanted == 0 ? set.epoch + 1 : wanted;
+  force_durable_ = force_durable_ || epoch != set.epoch;
+  set.epoch = epoch;
+  producer.row.last_seen = now.hub;
+  queue.dirty_producers.insert(handle.source);
+  handle.epoch = epoch;
+  ++producer_handles_;
+  opened.epoch = epoch;
+  opened.floor = set.floor;
+  opened.known = set.ranges;
+  tell(session, opened);
+}
+
+void HubMachine::on_send(Session& session, const Send& send, const std::vector<Slice>& frames,
+                         Now now) {
+  if (send.atomic) {
+    return tell_error(session, Code::unsupported, "atomic SENDs are not part of this version",
+                      Command::send);
+  }
+  for (std::size_t i = 0; i < send.parts.size(); ++i) {
+    const Send::Part& part = send.parts[i];
+    const auto handle = session.handles.find(part.handle);
+    if (handle == session.handles.end() || handle->second.role != protocol::Role::producer ||
+        handle->second.epoch == 0) {
+      tell_error(session, Code::bad_frame, "SEND names a handle that is not open for a producer",
+                 Command::send, part.handle);
+      continue;
+    }
+    on_part(session, handle->second, part, frames[i], now);
+  }
+}
+
+void HubMachine::on_part(Session& session, Handle& handle, const Send::Part& part,
+                         const Slice& chunk, Now now) {
+  Queue& queue = queues_.at(handle.queue);
+  touched_.insert(handle.queue);
+  const Fault fault = judge_part(queue, handle, part, chunk);
+  handle.used_messages += part.count;
+  handle.used_bytes += chunk.size;
+  if (fault.code != Code::ok) return refuse(session, handle, part.seq, part.count, fault);
+  Queue::Producer& producer = queue.producers.at(handle.source);
+  producer.row.set.raise_floor(std::min(part.floor, part.seq));
+  producer.row.last_seen = now.hub;
+  queue.dirty_producers.insert(handle.source);
+  accept_part(session, handle, part, chunk);
+}
+
+// Everything that can be said of a part before its messages are looked at one run at a time.
+Fault HubMachine::judge_part(const Queue& queue, const Handle& handle, const Send::Part& part,
+                             const Slice& chunk) const {
+  if (part.epoch != handle.epoch || queue.producers.at(handle.source).row.set.epoch != handle.epoch) {
+    return {Code::fenced, "a newer producer of this name has opened the queue"};
+  }
+  if (part.lane != 0) return {Code::unsupported, "lanes other than 0 are not part of this version"};
+  if (part.deliver_at_us != 0) {
+    return {Code::unsupported, "deliver_at is not part of this version; send it as 0"};
+  }
+  if (chunk.size > limits::chunk_bytes_aim && part.count > 1) {
+    return {Code::too_large, "a chunk is at most 128 KiB, or one larger entry"};
+  }
+  if (Fault fault = check_chunk(chunk.bytes(), part.count, queue.policy.message_bytes_max);
+      fault.code != Code::ok) {
+    return fault;
+  }
+  if (handle.blocked_from && part.seq > *handle.blocked_from && part.floor <= *handle.blocked_from) {
+    return {Code::retry, "an earlier sequence was refused: send that one again first"};
+  }
+  // Bytes may be overdrawn by one chunk, so that a large message never waits for ever.
+  if (handle.used_messages + part.count > handle.granted_messages ||
+      handle.used_bytes >= handle.granted_bytes) {
+    return {Code::retry, "more was sent than CREDIT allows"};
+  }
+  if (free_bytes_ == 0) {
+    return {Code::no_space, "the hub's disk is at its reserve: free space or let workers go on"};
+  }
+  return {};
+}
+
+void HubMachine::accept_part(Session& session, Handle& handle, const Send::Part& part,
+                             const Slice& chunk) {
+  Queue& queue = queues_.at(handle.queue);
+  ProducerSet& set = queue.producers.at(handle.source).row.set;
+  if (handle.blocked_from && (part.seq <= *handle.blocked_from || part.floor > *handle.blocked_from)) {
+    handle.blocked_from.reset();
+  }
+  const std::uint64_t end = part.seq + part.count;
+  for (std::uint64_t at = part.seq; at < end;) {
+    ProducerSet::Piece piece = set.piece(at, end - at);
+    if (piece.known) {
+      add_confirm(session, handle, {piece.first, piece.length, 0, 0, true});
+      at += piece.length;
+      continue;
+    }
+    piece.length = std::min(piece.length, room(queue));
+    if (piece.length == 0) {
+      return refuse(session, handle, at, end - at,
+                    {Code::full, "the queue is at its max_messages or max_bytes"});
+    }
+    if (!set.insert(piece.first, piece.length)) {
+      return refuse(session, handle, at, end - at,
+                    {Code::retry, "too many gaps in this producer's sequences: send the lowest first"});
+    }
+    const bool whole = piece.length == part.count;
+    const Slice entries = whole ? chunk : cut(chunk, at - part.seq, piece.length);
+    const std::uint64_t offset = queue.log.append(entries, piece.length);
+    queue.accepted += piece.length;
+    queue.live += piece.length;
+    add_confirm(session, handle, {piece.first, piece.length, 0, offset, false});
+    staged_bytes_ += entries.size;
+    at += piece.length;
+  }
+  queue.counters_changed = true;
+}
+
+// Rows that go on where the last one ended are one row: a million messages in order confirm in a line.
+void HubMachine::add_confirm(Session& session, Handle& handle, const Confirm::Row& row) {
+  answering_.emplace(session.id, handle.number);
+  if (!handle.confirms.empty()) {
+    Confirm::Row& last = handle.confirms.back();
+    const bool goes_on = last.seq + last.length == row.seq && last.duplicate == row.duplicate &&
+                         (row.duplicate || last.offset + last.length == row.offset);
+    if (goes_on) {
+      last.length += row.length;
+      return;
+    }
+  }
+  handle.confirms.push_back(row);
+}
+
+void HubMachine::refuse(Session& session, Handle& handle, std::uint64_t seq, std::uint64_t length,
+                        const Fault& fault) {
+  if (is_transient(fault.code)) {
+    handle.blocked_from = std::min(seq, handle.blocked_from.value_or(seq));
+  }
+  Queue& queue = queues_.at(handle.queue);
+  queue.refused += length;
+  queue.counters_changed = true;
+  tell(session, protocol::Refuse{handle.number,
+                                 {{seq, length, fault.code, fault.text, retry_after(fault.code)}}});
+}
+
+// How many more messages the policy `refuse` lets in; the other two never refuse: one withholds credit,
+// one drops. Bytes are counted in whole chunks, so that bound may be overshot by one.
+std::uint64_t HubMachine::room(const Queue& queue) const {
+  const QueuePolicy& policy = queue.policy;
+  if (policy.overflow != Overflow::refuse) return UINT64_MAX;
+  const std::uint64_t bytes = queue.log.bytes() + queue.log.staged_bytes();
+  if (policy.max_bytes != 0 && bytes >= policy.max_bytes) return 0;
+  if (policy.max_messages == 0) return UINT64_MAX;
+  return policy.max_messages - std::min(policy.max_messages, queue.live);
+}
+
+// Runs when a turn is sealed, so what is granted here is sent when all that was used before is stored:
+// what a hub holds of one producer is never more than its window.
+void HubMachine::grant_credit(Queue& queue) {
+  if (queue.producer_handles.empty() || free_bytes_ == 0) return;
+  const std::uint64_t share = limits::producer_windows_bytes / std::max<std::size_t>(1, producer_handles_);
+  const std::uint64_t window_bytes = std::clamp<std::uint64_t>(
+      share, limits::producer_window_bytes_min, limits::producer_window_bytes_max);
+  std::uint64_t messages = window_messages;
+  if (queue.policy.overflow == Overflow::hold_back) {
+    const QueuePolicy& policy = queue.policy;
+    if (policy.max_bytes != 0 && queue.log.bytes() >= policy.max_bytes) return;
+    if (policy.max_messages != 0) {
+      if (queue.live >= policy.max_messages) return;
+      const std::uint64_t open = policy.max_messages - queue.live;
+      messages = std::clamp<std::uint64_t>(open / queue.producer_handles.size(), 1, messages);
+    }
+  }
+  for (const auto& [session_id, number] : queue.producer_handles) {
+    Session& session = *find_session(session_id);
+    Handle& handle = session.handles.at(number);
+    if (handle.epoch == 0) continue;
+    const std::uint64_t messages_total = handle.used_messages + messages;
+    const std::uint64_t bytes_total = handle.used_bytes + window_bytes;
+    const bool grew = messages_total >= handle.granted_messages + (messages + 3) / 4 ||
+                      bytes_total >= handle.granted_bytes + window_bytes / 4;
+    if (!grew) continue;
+    handle.granted_messages = std::max(handle.granted_messages, messages_total);
+    handle.granted_bytes = std::max(handle.granted_bytes, bytes_total);
+    tell(session, protocol::Credit{number, handle.granted_messages, handle.granted_bytes});
+  }
+}
+
+}  // namespace pawl

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recovery is the ordinary door: a fresh store, a restart after kill -9 and a failed commit all come
+// in here. Counters, cursors and leases are read; everything else is paged when it is needed.
+#include <functional>
+
+#include "core/check.hpp"
+#include "patterns/hub/hub_machine.hpp"
+
+namespace pawl {
+namespace {
+
+constexpr std::size_t page_bytes = 1024 * 1024;
+
+// Reads every row of a range, page by page. `each` answers with a Fault for a row it cannot take.
+Fault read_all(Store& store, records::KeyRange range, const std::function<Fault(const Row&)>& each) {
+  for (;;) {
+    const Result<Page> page = store.read_now({Space::state, range.from, range.to, page_bytes, 0});
+    if (!page) return page.fault();
+    for (const Row& row : page->rows) {
+      if (Fault fault = each(row); fault.code != Code::ok) return fault;
+    }
+    if (page->complete || page->rows.empty()) return {};
+    range.from = page->rows.back().key + '\0';
+  }
+}
+
+Fault unreadable(std::string_view what) {
+  return {Code::unsupported, "the store holds a row (" + std::string(what) +
+                                 ") that this version cannot read: it is damaged, or of another "
+                                 "version; restore a backup or use the version that wrote it"};
+}
+
+// Whether what an active row says fits together and to the failure records: a damaged store is
+// refused, it does not end the process later.
+bool is_consistent(const records::ActiveRow& row, const Group& group) {
+  for (const Run& run : row.runs) {
+    if (run.end() > row.ref.count || run.end() < run.first) return false;
+    const bool has_record = run.count == 1 && group.record_of(row.ref.offset + run.first) != nullptr;
+    if (run.single && !has_record) return false;
+    const bool needs_record = run.state == RunState::delayed || run.state == RunState::suspect ||
+                              run.state == RunState::dying;
+    if (needs_record && !has_record) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HubMachine>> HubMachine::recover(HubConfig config, Store& store,
+                                                        Entropy& entropy, std::string machine_boot,
+                                                        Now now) {
+  std::unique_ptr<HubMachine> hub(new HubMachine(std::move(config), entropy));
+  hub->config_.durability = store.durability();
+  hub->now_ = now;
+  hub->started_at_ = hub->last_turn_ = now.mono;
+  if (Fault fault = hub->read_hub_row(store, std::move(machine_boot)); fault.code != Code::ok) {
+    return fault;
+  }
+  if (Fault fault = hub->read_queues(store); fault.code != Code::ok) return fault;
+  if (Fault fault = hub->read_sessions(store); fault.code != Code::ok) return fault;
+  if (Fault fault = hub->begin_boot(store, now); fault.code != Code::ok) return fault;
+  return hub;
+}
+
+Fault HubMachine::read_hub_row(Store& store, std::string machine_boot) {
+  const std::string key = records::hub_key();
+  const Result<Page> page = store.read_now({Space::state, key, key + '\0', 1, 0});
+  if (!page) return page.fault();
+  if (page->rows.empty()) {
+    hub_row_.store_id = entropy_.bytes16();
+    hub_row_.clean = true;
+  } else {
+    const auto row = records::decode_hub(page->rows.front().value.bytes());
+    if (!row) return unreadable("hub");
+    if (row->format != records::format_version) {
+      return {Code::unsupported, "the store has format " + std::to_string(row->format) +
+                                     ", this version reads format " +
+                                     std::to_string(records::format_version) +
+                                     " only: use the version of pawl that wrote it"};
+    }
+    hub_row_ = *row;
+  }
+  // Leases are written but not synced. They survive kill -9; when the machine went down without a
+  // clean end they may be gone, and workers may still believe in them.
+  if (!hub_row_.clean && hub_row_.machine_boot != machine_boot) {
+    hold_until_ = now_.mono + config_.timing.lease + config_.timing.margin;
+  }
+  hub_row_.machine_boot = std::move(machine_boot);
+  now_.hub = std::max(now_.hub, hub_row_.time_floor);
+  return {};
+}
+
+Fault HubMachine::read_queues(Store& store) {
+  const Fault fault = read_all(store, records::all_queues(), [this](const Row& row) -> Fault {
+    const auto queue_row = records::decode_queue(row.value.bytes());
+    if (!queue_row || row.key.size() < 2) return unreadable("queue");
+    const std::string name(records::name_in_queue_key(row.key));
+    next_log_ = queue_row->log;
+    Queue& queue = make_queue(name);
+    queue.is_dead_letter = queue_row->is_dead_letter;
+    queue.name_is_new = false;
+    return {};
+  });
+  if (fault.code != Code::ok) return fault;
+  for (auto& [id, queue] : queues_) {
+    next_log_ = std::max(next_log_, id + 1);
+    if (Fault broken = read_queue(store, queue); broken.code != Code::ok) return broken;
+  }
+  return {};
+}
+
+Fault HubMachine::read_queue(Store& store, Queue& queue) {
+  const LogId id = queue.log.id();
+  const std::string key = records::counters_key(id);
+  const Result<Page> page = store.read_now({Space::state, key, key + '\0', 1, 0});
+  if (!page) return page.fault();
+  if (!page->rows.empty()) {
+    const auto counters = records::decode_counters(page->rows.front().value.bytes());
+    if (!counters || counters->scanned_to > counters->tail) return unreadable("counters");
+    queue.log.restore(*counters);
+    queue.group.restore(*counters);
+    queue.accepted = counters->accepted;
+    queue.dead = counters->dead;
+    queue.refused = counters->refused;
+    queue.expired = counters->expired;
+    queue.live = counters->live;
+    queue.counters_row = records::encode(*counters);
+  }
+  Fault fault = read_all(store, records::all_failures(id), [&queue](const Row& row) -> Fault {
+    auto record = records::decode_failure(row.value.bytes());
+    if (!record) return unreadable("failure");
+    queue.group.restore(records::number_at_end(row.key), std::move(*record));
+    return {};
+  });
+  if (fault.code != Code::ok) return fault;
+  return read_all(store, records::all_active(id), [&queue](const Row& row) -> Fault {
+    const auto active = records::decode_active(records::number_at_end(row.key), row.value.bytes());
+    if (!active || !is_consistent(*active, queue.group)) return unreadable("active chunk");
+    queue.group.restore(*active);
+    return {};
+  });
+}
+
+// Sessions of workers outlast the hub, with what they hold, until lease + margin from now.
+Fault HubMachine::read_sessions(Store& store) {
+  const Fault fault = read_all(store, records::all_sessions(), [this](const Row& row) -> Fault {
+    const auto session_row = records::decode_session(row.value.bytes());
+    if (!session_row) return unreadable("session");
+    const SessionId id = records::number_at_end(row.key);
+    Session& session = sessions_[id];
+    session.id = id;
+    session.token = session_row->token;
+    session.peer = session_row->peer;
+    session.slots = session_row->slots;
+    session.has_row = true;
+    by_token_[session.token] = id;
+    touch(session, now_);
+    return {};
+  });
+  if (fault.code != Code::ok) return fault;
+  for (auto& [id, queue] : queues_) {
+    for (const Group::Holder& holder : queue.group.holders()) {
+      Session* session = find_session(holder.session);
+      if (session == nullptr) {
+        // Its row was written with or before its first lease; without it nobody can answer.
+        queue.group.release(holder.lease);
+        continue;
+      }
+      session->leases.emplace(holder.lease, id);
+      session->next_deliver = std::max(session->next_deliver, holder.number + 1);
+    }
+    queue.group.take_ended();
+  }
+  return {};
+}
+
+// Ids of this boot must never be used again, so its number is synced before anything is served.
+Fault HubMachine::begin_boot(Store& store, Now now) {
+  ++hub_row_.boot;
+  hub_row_.clean = false;
+  hub_row_.time_floor = std::max(hub_row_.time_floor, now.hub);
+  next_chunk_id_ = hub_row_.boot << 40 | 1;
+  Commit commit;
+  commit.puts.push_back({Space::state, records::hub_key(), records::encode(hub_row_)});
+  commit.durable = true;
+  store.submit(std::move(commit));
+  store.settle();
+  std::vector<StoreEvent> events;
+  store.drain(events);
+  for (const StoreEvent& event : events) {
+    if (const auto* unknown = std::get_if<Unknown>(&event)) return {Code::retry, unknown->text};
+  }
+  for (const auto& [id, queue] : queues_) touched_.insert(id);
+  return {};
+}
+
+}  // namespace pawl

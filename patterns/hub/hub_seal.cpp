@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of a turn: moves to dead letters, appends and leases become rows of one commit, and what
+// peers are to be told of them waits for it (G1: nothing is confirmed, handed out or answered before
+// the commit that holds it is done).
+#include <algorithm>
+
+#include "core/check.hpp"
+#include "core/limits.hpp"
+#include "patterns/hub/hub_machine.hpp"
+
+namespace pawl {
+namespace {
+
+constexpr auto prune_every = std::chrono::seconds(10);
+constexpr auto producer_idle_max = std::chrono::seconds(60);  // in memory; its row stays
+constexpr auto time_floor_every = std::chrono::seconds(1);
+
+}  // namespace
+
+HubMachine::Sealed HubMachine::seal(Now now) {
+  now_ = now;
+  Sealed sealed;
+  const std::set<LogId> before_moves = touched_;
+  for (const LogId id : before_moves) {
+    Queue& queue = queues_.at(id);
+    drop_oldest_over_limit(queue, now);
+    move_dying(queue);
+  }
+  const std::set<LogId> turn = std::exchange(touched_, {});
+  sealed_.clear();
+  for (const LogId id : turn) {
+    Queue& queue = queues_.at(id);
+    queue.log.seal(now.hub, next_chunk_id_, cache_, sealed.commit);
+    sealed_.push_back(id);
+  }
+  staged_bytes_ = 0;
+  for (const LogId id : turn) dispatch(queues_.at(id));
+  for (const LogId id : turn) {
+    Queue& queue = queues_.at(id);
+    write_queue_rows(queue, sealed.commit);
+    write_producer_rows(queue, sealed.commit);
+    grant_credit(queue);
+  }
+  write_session_rows(sealed.commit);
+  answer_peers();
+  sealed.commit.durable = sealed.commit.durable || std::exchange(force_durable_, false);
+  if (!sealed.commit.empty() && now.hub - hub_row_.time_floor >= time_floor_every) {
+    hub_row_.time_floor = now.hub;
+    sealed.commit.puts.push_back({Space::state, records::hub_key(), records::encode(hub_row_)});
+  }
+  sealed.gated = std::exchange(gated_, {});
+  touched_.merge(again_);
+  again_.clear();
+  return sealed;
+}
+
+void HubMachine::on_committed() {
+  for (const LogId id : sealed_) {
+    Queue& queue = queues_.at(id);
+    queue.log.on_committed(queue.log.sealed_tail());
+    // What waited for these rows to be readable.
+    const bool unseen = queue.fresh() > 0 && queue.log.at_scan(queue.group.scanned_to()) == nullptr;
+    if (!queue.group.dying().empty() || unseen) touched_.insert(id);
+  }
+  sealed_.clear();
+}
+
+void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {
+  const LogId id = queue.log.id();
+  if (std::exchange(queue.name_is_new, false)) {
+    commit.puts.push_back({Space::state, records::queue_key(queue.name),
+                           records::encode(records::QueueRow{id, queue.is_dead_letter})});
+  }
+  for (const ChunkRef& ref : queue.group.take_finished()) {
+    commit.deletes.push_back({Space::state, records::index_key(id, ref.offset)});
+    commit.deletes.push_back({Space::chunks, records::chunk_key(ref.chunk_id)});
+    queue.log.on_trimmed(ref);
+    cache_.erase(ref.chunk_id);
+  }
+  queue.group.write_rows(commit);
+  const std::uint64_t settled = queue.group.settled_count();
+  queue.live -= settled - std::exchange(queue.settled_seen, settled);
+  std::string row = records::encode(records::CountersRow{
+      queue.log.sealed_tail(), queue.group.scanned_to(), queue.group.scan_chunk(),
+      queue.log.bytes(), queue.accepted, queue.group.acked(), queue.group.retried(), queue.expired,
+      queue.dead, queue.refused, queue.live});
+  if (row != queue.counters_row) {
+    queue.counters_row = row;
+    commit.puts.push_back({Space::state, records::counters_key(id), std::move(row)});
+  }
+  const auto due = queue.group.next_due();
+  if (due == queue.due_at) return;
+  if (queue.due_at) due_.erase({*queue.due_at, id});
+  if (due) due_.emplace(*due, id);
+  queue.due_at = due;
+}
+
+void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
+  for (const std::string& source : queue.dirty_producers) {
+    const Queue::Producer& producer = queue.producers.at(source);
+    commit.puts.push_back({Space::state, records::producer_key(queue.log.id(), source),
+                           records::encode(producer.row)});
+  }
+  queue.dirty_producers.clear();
+  if (now_.mono < queue.next_prune) return;
+  queue.next_prune = now_.mono + prune_every;
+  // Without an open handle a row is only memory; it is in the store, or in the commit before this one,
+  // which is done.
+  std::erase_if(queue.producers, [this](const auto& entry) {
+    return entry.second.handles == 0 && now_.hub - entry.second.row.last_seen > producer_idle_max;
+  });
+}
+
+void HubMachine::write_session_rows(Commit& commit) {
+  for (const SessionId id : dirty_sessions_) {
+    Session& session = sessions_.at(id);
+    session.has_row = true;
+    const records::SessionRow row{session.token, session.peer, session.slots};
+    commit.puts.push_back({Space::state, records::session_key(id), records::encode(row)});
+  }
+  dirty_sessions_.clear();
+  for (const SessionId id : gone_rows_) {
+    commit.deletes.push_back({Space::state, records::session_key(id)});
+  }
+  gone_rows_.clear();
+}
+
+void HubMachine::answer_peers() {
+  for (const auto& [session_id, number] : std::exchange(answering_, {})) {
+    Session* session = find_session(session_id);
+    if (session == nullptr) continue;
+    const auto found = session->handles.find(number);
+    if (found == session->handles.end()) continue;
+    Handle& handle = found->second;
+    confirm(*session, handle);
+    if (!handle.settled_upto) continue;
+    protocol::Settled settled{number, *handle.settled_upto, {}};
+    std::vector<protocol::Settled::Exception>& told = handle.exceptions;
+    for (std::size_t at = 0; at < told.size() || at == 0; at += limits::rows_max) {
+      const std::size_t end = std::min(told.size(), at + limits::rows_max);
+      settled.exceptions.assign(told.begin() + static_cast<std::ptrdiff_t>(at),
+                                told.begin() + static_cast<std::ptrdiff_t>(end));
+      tell(*session, settled);
+    }
+    told.clear();
+    handle.settled_upto.reset();
+  }
+}
+
+void HubMachine::confirm(Session& session, Handle& handle) {
+  const std::vector<protocol::Confirm::Row> rows = std::exchange(handle.confirms, {});
+  protocol::Confirm message{handle.number, config_.durability, {}};
+  for (std::size_t at = 0; at < rows.size(); at += limits::rows_max) {
+    const std::size_t end = std::min(rows.size(), at + limits::rows_max);
+    message.rows.assign(rows.begin() + static_cast<std::ptrdiff_t>(at),
+                        rows.begin() + static_cast<std::ptrdiff_t>(end));
+    tell(session, message);
+  }
+}
+
+void HubMachine::tick(Now now, bool socket_was_empty) {
+  now_ = now;
+  // A turn that came late (SIGSTOP, a slow disk) is our silence, not the peers': every deadline moves.
+  // Postponing is always safe.
+  const Duration gap = last_turn_ == Instant{} ? Duration{} : now.mono - last_turn_;
+  if (gap > config_.timing.beat / 2 && gap > expected_sleep_) {
+    deadlines_.clear();
+    for (auto& [id, session] : sessions_) {
+      session.deadline += gap;
+      session.oldest_since += gap;
+      deadlines_.emplace(session.deadline, id);
+    }
+    if (hold_until_ != Instant{}) hold_until_ += gap;
+  }
+  last_turn_ = now.mono;
+  expire_sessions(now, socket_was_empty);
+  while (!due_.empty() && due_.begin()->first <= now.hub) {
+    Queue& queue = queues_.at(due_.begin()->second);
+    due_.erase(due_.begin());
+    queue.due_at.reset();
+    queue.group.wake_due(now.hub);
+    touched_.insert(queue.log.id());
+  }
+  if (now.mono < next_maintenance_) return;
+  next_maintenance_ = now.mono + config_.timing.beat / 4;
+  for (auto& [id, session] : sessions_) check_handlers(session, now);
+  for (auto& [id, queue] : queues_) recall_for_idle(queue, now);
+  if (hold_until_ != Instant{} && now.mono >= hold_until_) {
+    hold_until_ = {};
+    for (const auto& [id, queue] : queues_) touched_.insert(id);
+  }
+}
+
+std::optional<Duration> HubMachine::time_to_next_deadline(Now now) {
+  std::optional<Duration> least;
+  const auto consider = [&](Duration in) {
+    in = std::max(in, Duration{});
+    least = std::min(least.value_or(in), in);
+  };
+  if (!sessions_.empty()) consider(next_maintenance_ - now.mono);
+  if (!deadlines_.empty()) consider(deadlines_.begin()->first - now.mono);
+  if (!due_.empty()) consider(due_.begin()->first - now.hub);
+  if (hold_until_ != Instant{}) consider(hold_until_ - now.mono);
+  // The machine's own sleep is no stall.
+  expected_sleep_ = least.value_or(Duration::max() / 2) + config_.timing.beat / 2;
+  return least;
+}
+
+void HubMachine::set_free_bytes(std::uint64_t free_bytes) {
+  const bool freed = free_bytes_ == 0 && free_bytes > 0;
+  free_bytes_ = free_bytes;
+  if (!freed) return;
+  for (const auto& [id, queue] : queues_) touched_.insert(id);  // credit is granted again
+}
+
+Commit HubMachine::clean_end(Now now) {
+  hub_row_.clean = true;
+  hub_row_.time_floor = now.hub;
+  Commit commit;
+  commit.puts.push_back({Space::state, records::hub_key(), records::encode(hub_row_)});
+  commit.durable = true;
+  return commit;
+}
+
+}  // namespace pawl

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// What workers say: credit, settles; and what is asked of them: recalls, and handlers that never end.
+#include <algorithm>
+
+#include "core/check.hpp"
+#include "patterns/hub/hub_machine.hpp"
+
+namespace pawl {
+
+using protocol::Command;
+using protocol::Settle;
+using protocol::Verb;
+
+void HubMachine::on_credit(Session& session, const protocol::Credit& credit) {
+  const auto handle = session.handles.find(credit.handle);
+  if (handle == session.handles.end() || handle->second.role != protocol::Role::worker) {
+    return tell_error(session, Code::bad_frame, "CREDIT names a handle that is not open for a worker",
+                      Command::credit, credit.handle);
+  }
+  // Totals only grow: an older CREDIT that says less is no news.
+  Handle& worker = handle->second;
+  worker.credit_messages = std::max(worker.credit_messages, credit.messages_total);
+  worker.credit_bytes = std::max(worker.credit_bytes, credit.bytes_total);
+  touched_.insert(worker.queue);
+}
+
+void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
+  const auto found = session.handles.find(settle.handle);
+  if (found == session.handles.end() || found->second.role != protocol::Role::worker) {
+    return tell_error(session, Code::bad_frame, "SETTLE names a handle that is not open for a worker",
+                      Command::settle, settle.handle);
+  }
+  Handle& handle = found->second;
+  Queue& queue = queues_.at(handle.queue);
+  touched_.insert(handle.queue);
+  for (const Settle::Row& row : settle.rows) {
+    if (row.lane != 0) {
+      handle.exceptions.push_back({row.lease, {row.lane, row.offset, row.length}, Code::stale});
+      continue;
+    }
+    queue.group.settle(session.id, row, judge(queue, session.peer, now), handle.exceptions);
+    if (row.verb == Verb::extend && row.lease == session.oldest_lease) {
+      session.oldest_since = now.mono;
+    }
+    if (row.verb == Verb::give_back) handle.recalled_at = {};
+  }
+  answering_.emplace(session.id, handle.number);
+  handle.settled_upto = std::max(handle.settled_upto.value_or(0), settle.number);
+  queue.counters_changed = true;
+  note_ended(queue);
+}
+
+// Leases of which nothing is held any more leave their sessions.
+void HubMachine::note_ended(Queue& queue) {
+  touched_.insert(queue.log.id());
+  for (const Group::Holder& holder : queue.group.take_ended()) {
+    Session* session = find_session(holder.session);
+    if (session == nullptr) continue;
+    session->leases.erase(holder.lease);
+    if (!session->leases.empty()) continue;
+    session->alone = false;
+    // Dry now: whichever queue waited for that, or has something for it, looks again.
+    for (const auto& [number, handle] : session->handles) touched_.insert(handle.queue);
+  }
+}
+
+// The worker itself ends a handler that takes too long; this is for one that does not. The oldest
+// message of a session is certainly started, since workers start in the order of delivery; two beats
+// and the margin are the worker's own chance to say so first.
+void HubMachine::check_handlers(Session& session, Now now) {
+  if (session.leases.empty()) return;
+  const auto& [lease, log] = *session.leases.begin();
+  Queue& queue = queues_.at(log);
+  const std::uint64_t offset = queue.group.first_held(lease);
+  if (lease != session.oldest_lease || offset != session.oldest_offset) {
+    session.oldest_lease = lease;
+    session.oldest_offset = offset;
+    session.oldest_since = now.mono;
+    return;
+  }
+  const auto limit = queue.policy.handler_timeout;
+  if (limit.count() == 0) return;
+  if (now.mono - session.oldest_since < limit + 2 * config_.timing.beat + config_.timing.margin) return;
+  queue.group.on_handler_timeout(lease, judge(queue, session.peer, now));
+  note_ended(queue);
+}
+
+// An idle worker, nothing to hand out, and another that sits on what it has not started: half of that
+// is asked back. At most once a beat of each, and only of one that has held its oldest for a while.
+void HubMachine::recall_for_idle(Queue& queue, Now now) {
+  if (queue.worker_handles.size() < 2 || queue.ready() > 0) return;
+  bool one_is_idle = false;
+  Session* fullest = nullptr;
+  std::uint64_t most = 1;
+  for (const auto& [session_id, number] : queue.worker_handles) {
+    Session& session = *find_session(session_id);
+    const Handle& handle = session.handles.at(number);
+    if (!session.is_connected()) continue;
+    const std::uint64_t held = queue.group.held_by(session_id);
+    if (held == 0) {
+      one_is_idle = one_is_idle || (!session.alone && session.running_dry_for == 0 &&
+                                    handle.delivered_messages < handle.credit_messages);
+    } else if (held > most && now.mono - handle.recalled_at >= config_.timing.beat &&
+               now.mono - session.oldest_since >= config_.timing.beat / 4) {
+      most = held;
+      fullest = &session;
+    }
+  }
+  if (!one_is_idle || fullest == nullptr) return;
+  Handle& handle = *fullest->handle_of(queue.log.id(), protocol::Role::worker);
+  handle.recalled_at = now.mono;
+  tell(*fullest, protocol::Recall{handle.number, most / 2});
+}
+
+}  // namespace pawl
