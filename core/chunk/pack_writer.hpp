@@ -2,6 +2,7 @@
 // PackWriter: appends MessagePack in its shortest form to a vector that it does not own.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -18,6 +19,10 @@ class PackWriter {
   void write_uint(std::uint64_t value);
   void write_bool(bool value) { byte(value ? 0xc3 : 0xc2); }
   void write_nil() { byte(0xc0); }
+  void write_double(double value) {
+    byte(0xcb);
+    big_endian(std::bit_cast<std::uint64_t>(value), 8);
+  }
   void write_text(std::string_view value);
   void write_binary(Bytes value);
   void write_array(std::size_t count) { write_count(0x90, 0xdc, count); }

@@ -14,24 +14,17 @@ namespace {
 constexpr std::size_t moves_max = 1024;
 constexpr std::uint64_t by_bytes_step = 256;
 
-// The message's own meta with where it came from and what happened to it. A second death appends to
-// the history of the first.
+// A second death appends to the history of the first: both lives are seen.
 std::vector<std::byte> dead_meta(Bytes before, const std::string& queue, std::uint64_t offset,
                                  const FailureRecord& record) {
-  Result<Meta> decoded = decode_meta(before);
-  // A meta with a wrong field is its sender's mistake; the message is kept all the same, without it.
-  Meta meta = decoded ? std::move(*decoded) : Meta{};
-  meta.origin = Origin{queue, 0, offset};
-  meta.history_dropped += record.history_dropped;
-  meta.history.insert(meta.history.end(), record.history.begin(), record.history.end());
-  std::vector<std::byte> encoded = encode_meta(meta);
-  while (!meta.history.empty() &&
-         (encoded.size() > limits::meta_bytes_max || meta.history.size() > limits::history_max)) {
-    meta.history.erase(meta.history.begin());
-    ++meta.history_dropped;
-    encoded = encode_meta(meta);
+  std::vector<Failure> history;
+  std::uint64_t dropped = record.history_dropped;
+  if (const Result<Meta> earlier = decode_meta(before)) {
+    history = earlier->history;
+    dropped += earlier->history_dropped;
   }
-  return encoded;
+  history.insert(history.end(), record.history.begin(), record.history.end());
+  return dead_letter_meta(before, {queue, 0, offset}, history, dropped);
 }
 
 }  // namespace

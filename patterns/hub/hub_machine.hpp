@@ -31,6 +31,8 @@
 
 namespace pawl {
 
+class PackWriter;
+
 struct HubConfig {
   HubTiming timing;
   QueuePolicy defaults;
@@ -76,6 +78,9 @@ class HubMachine {
   // Bytes that the next commit already holds; above limits::commit_bytes_max / 2 take no more in.
   std::size_t staged_bytes() const { return staged_bytes_; }
 
+  // What is gated, without a commit: only when the machine is dropped after a failed one.
+  std::vector<RoutedMessage> take_gated() { return std::exchange(gated_, {}); }
+
   // The hub is going: tells every peer. The caller seals, commits, sends.
   void announce_end(std::string_view reason, std::uint32_t retry_after_ms);
   // The row that says so; the last commit.
@@ -85,6 +90,7 @@ class HubMachine {
   std::size_t session_count() const { return sessions_.size(); }
   std::size_t queue_count() const { return queues_.size(); }
   std::uint64_t boot() const { return hub_row_.boot; }
+  HubTime time_floor() const { return hub_row_.time_floor; }
   // Everything that rows stand for, as text: two machines with the same text go on in the same way.
   std::string digest() const;
   void check_invariants() const;
@@ -169,10 +175,8 @@ class HubMachine {
 
   // hub_stat.cpp
   void on_query(Session& session, const protocol::Query& query, Now now);
-  template <class Packer>
-  void pack_device(Packer& out, Now now) const;
-  template <class Packer>
-  void pack_queue(Packer& out, const Queue& queue, Now now) const;
+  void pack_device(PackWriter& out, Now now) const;
+  void pack_queue(PackWriter& out, const Queue& queue, Now now) const;
 
   // hub_recovery.cpp
   Fault read_hub_row(Store& store, std::string machine_boot);

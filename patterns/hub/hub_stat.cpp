@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // QUERY "stat": counters that are kept as things happen, never a scan. docs/protocol.md, "Stat".
-#include <msgpack.hpp>
-
+#include "core/chunk/pack_writer.hpp"
 #include "core/limits.hpp"
 #include "core/protocol/codec.hpp"
 #include "patterns/hub/hub_machine.hpp"
@@ -13,22 +12,19 @@ namespace {
 // below its bound of 1 MiB.
 constexpr std::size_t queues_per_reply = 1024;
 
-using Packer = msgpack::packer<msgpack::sbuffer>;
-
-void pack_number(Packer& out, std::string_view key, std::uint64_t value) {
-  out.pack(key);
-  out.pack_uint64(value);
+void pack_number(PackWriter& out, std::string_view key, std::uint64_t value) {
+  out.write_text(key);
+  out.write_uint(value);
 }
 
 double seconds(Duration span) { return std::chrono::duration<double>(span).count(); }
 
 }  // namespace
 
-template <class Out>
-void HubMachine::pack_device(Out& out, Now now) const {
-  out.pack_map(6);
-  out.pack(std::string_view("durability"));
-  out.pack(config_.durability == protocol::Durability::memory ? "memory" : "synced");
+void HubMachine::pack_device(PackWriter& out, Now now) const {
+  out.write_map(6);
+  out.write_text("durability");
+  out.write_text(config_.durability == protocol::Durability::memory ? "memory" : "synced");
   pack_number(out, "boot", hub_row_.boot);
   pack_number(out, "uptime_s", static_cast<std::uint64_t>(seconds(now.mono - started_at_)));
   pack_number(out, "sessions", sessions_.size());
@@ -36,12 +32,11 @@ void HubMachine::pack_device(Out& out, Now now) const {
   pack_number(out, "queues", queues_.size());
 }
 
-template <class Out>
-void HubMachine::pack_queue(Out& out, const Queue& queue, Now now) const {
+void HubMachine::pack_queue(PackWriter& out, const Queue& queue, Now now) const {
   const Group& group = queue.group;
-  out.pack_map(15);
-  out.pack(std::string_view("name"));
-  out.pack(queue.name);
+  out.write_map(15);
+  out.write_text("name");
+  out.write_text(queue.name);
   pack_number(out, "ready", queue.ready());
   pack_number(out, "leased", group.count(RunState::leased));
   pack_number(out, "delayed", group.count(RunState::delayed) + group.count(RunState::dying));
@@ -58,8 +53,8 @@ void HubMachine::pack_queue(Out& out, const Queue& queue, Now now) const {
   std::optional<HubTime> oldest = group.oldest_ready();
   const std::optional<HubTime> fresh = queue.log.stored_at(group.scanned_to());
   if (fresh) oldest = std::min(oldest.value_or(*fresh), *fresh);
-  out.pack(std::string_view("oldest_ready_age_s"));
-  out.pack_double(oldest ? seconds(now.hub - *oldest) : 0.0);
+  out.write_text("oldest_ready_age_s");
+  out.write_double(oldest ? seconds(now.hub - *oldest) : 0.0);
 }
 
 void HubMachine::on_query(Session& session, const protocol::Query& query, Now now) {
@@ -68,21 +63,20 @@ void HubMachine::on_query(Session& session, const protocol::Query& query, Now no
     protocol::Reply reply{query.id, Code::unsupported, text, false};
     return tell(session, reply, {Buffer::copy_of(Bytes{})});
   }
-  msgpack::sbuffer buffer;
-  Packer out(buffer);
-  out.pack_map(2);
-  out.pack(std::string_view("device"));
+  std::vector<std::byte> bytes;
+  PackWriter out(bytes);
+  out.write_map(2);
+  out.write_text("device");
   pack_device(out, now);
   const auto first = by_name_.upper_bound(std::string(query.after));
   auto last = first;
-  std::uint32_t count = 0;
+  std::size_t count = 0;
   for (; last != by_name_.end() && count < queues_per_reply; ++last) ++count;
-  out.pack(std::string_view("queues"));
-  out.pack_array(count);
+  out.write_text("queues");
+  out.write_array(count);
   for (auto at = first; at != last; ++at) pack_queue(out, queues_.at(at->second), now);
   protocol::Reply reply{query.id, Code::ok, "", last != by_name_.end()};
-  const auto* data = reinterpret_cast<const std::byte*>(buffer.data());
-  tell(session, reply, {Buffer::copy_of({data, buffer.size()})});
+  tell(session, reply, {Buffer::copy_of(bytes)});
 }
 
 Queue* HubMachine::find_queue(std::string_view name) {

@@ -11,8 +11,8 @@ Duration backoff_delay(const Backoff& backoff, std::uint32_t failures, Random& r
   const auto max_us = static_cast<std::uint64_t>(Duration(backoff.max).count());
   auto delay_us = static_cast<std::uint64_t>(Duration(backoff.initial).count());
   for (std::uint32_t i = 1; i < failures && delay_us < max_us && factor > 1000; ++i) {
-    delay_us = static_cast<std::uint64_t>(
-        std::min<unsigned __int128>(static_cast<unsigned __int128>(delay_us) * factor / 1000, max_us));
+    const bool over = delay_us > max_us / factor * 1000;
+    delay_us = over ? max_us : delay_us * factor / 1000;
   }
   delay_us = std::min(delay_us, max_us);
   const auto spread = static_cast<std::uint64_t>(backoff.jitter * 1000.0) * delay_us / 1000;

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "patterns/hub/hub_shell.hpp"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <zmq.h>
+
+#include <fstream>
+
+#include "core/store/memory_store.hpp"
+#include "core/store/rocks_store.hpp"
+#include "core/system_clock.hpp"
+#include "core/transport/context.hpp"
+
+namespace pawl {
+namespace {
+
+// Messages read in one turn: enough to fill a commit, few enough that beats are answered in time.
+constexpr int drain_messages_max = 1024;
+constexpr auto reopen_every = std::chrono::seconds(1);
+
+std::string machine_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;  // empty where there is none: a restart of the machine then looks like one of the process
+}
+
+bool is_wildcard(const std::string& endpoint) {
+  for (const char* any : {"tcp://*:", "tcp://0.0.0.0:", "tcp://[::]:", "tcp://[*]:"}) {
+    if (endpoint.rfind(any, 0) == 0) return true;
+  }
+  return false;
+}
+
+// A connection is a descriptor; the default of 1,024 would be the first bound that a hub meets.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);  // best effort: without it the old limit stands
+}
+
+HubConfig machine_config(const HubOptions& options, Entropy& entropy) {
+  HubConfig config;
+  config.timing = options.timing;
+  config.defaults = options.defaults;
+  config.queues = options.queues;
+  config.strict = options.strict;
+  config.seed = options.seed;
+  if (config.seed == 0) {
+    for (const std::byte byte : entropy.bytes16()) {
+      config.seed = config.seed << 8 ^ static_cast<std::uint64_t>(byte) ^ config.seed >> 56;
+    }
+  }
+  return config;
+}
+
+}  // namespace
+
+Hub::Shell::Shell(HubOptions options)
+    : options_(std::move(options)), clock_({}, wall_now(), monotonic_now()) {
+  for (const std::string& endpoint : options_.endpoints) {
+    if (is_wildcard(endpoint) && !options_.open) {
+      throw HubError("endpoint " + endpoint + " would take in anybody who can reach this machine: "
+                     "bind to an address of one network, or allow it with .open = true (--open)");
+    }
+  }
+  raise_descriptor_limit();
+  open_store();
+  if (const Fault fault = start_machine(); fault.code != Code::ok) throw HubError(fault.text);
+  bind();
+  thread_ = std::thread([this] { run(); });
+}
+
+Hub::Shell::~Shell() {
+  stop(std::chrono::milliseconds(1500));
+  if (thread_.joinable()) thread_.join();
+}
+
+void Hub::Shell::open_store() {
+  if (options_.data_directory.empty()) {
+    store_ = std::make_unique<MemoryStore>(MemoryStoreOptions{options_.memory_bytes_max});
+    return;
+  }
+  auto opened = open_rocks_store({options_.data_directory, 0});
+  if (!opened) throw HubError(opened.fault().text);
+  store_ = std::move(*opened);
+}
+
+Fault Hub::Shell::start_machine() {
+  turn_.reset();
+  machine_.reset();
+  auto recovered = HubMachine::recover(machine_config(options_, entropy_), *store_, entropy_,
+                                       machine_boot_id(), read_clocks());
+  if (!recovered) return recovered.fault();
+  machine_ = std::move(*recovered);
+  clock_ = HubClock(machine_->time_floor(), wall_now(), monotonic_now());
+  turn_ = std::make_unique<Turn>(*machine_, *store_);
+  return {};
+}
+
+void Hub::Shell::bind() {
+  void* context = options_.context != nullptr ? options_.context : transport::process_context();
+  auto created = transport::RouterSocket::create(context);
+  if (!created) throw HubError(created.fault().text);
+  socket_ = std::make_unique<transport::RouterSocket>(std::move(*created));
+  for (const std::string& endpoint : options_.endpoints) {
+    const Fault fault = socket_->bind(endpoint);
+    if (fault.code != Code::ok) throw HubError(fault.text);
+    bound_.push_back(socket_->last_endpoint());
+  }
+}
+
+// Nothing leaves this thread as an exception: what cannot be mended ends the hub with a sentence.
+void Hub::Shell::run() {
+  try {
+    while (!stopping_.load() && error().empty()) turn();
+    if (error().empty()) finish_up();
+  } catch (const std::exception& failure) {
+    end(std::string("the hub ended: ") + failure.what());
+  }
+  socket_->close();
+  finished_.store(true);
+  ended_.signal();
+}
+
+void Hub::Shell::turn() {
+  const Now now = read_clocks();
+  const bool socket_was_empty = drain_socket(now);
+  if (const auto failure = turn_->take_store_events(out_)) return start_again(*failure);
+  machine_->set_free_bytes(store_->free_bytes());
+  machine_->tick(now, socket_was_empty);
+  turn_->finish(now, out_);
+  // A store without threads has finished already.
+  if (store_->ready_fd() < 0) {
+    if (const auto failure = turn_->take_store_events(out_)) return start_again(*failure);
+  }
+  send_all();
+  sleep_until_needed(now, socket_was_empty);
+}
+
+// True when nothing was left behind.
+bool Hub::Shell::drain_socket(Now now) {
+  for (int i = 0; i < drain_messages_max && turn_->may_take_more(); ++i) {
+    RoutedMessage message;
+    if (!socket_->receive(message)) return true;
+    machine_->on_message(std::move(message), now);
+  }
+  return false;
+}
+
+void Hub::Shell::send_all() {
+  for (RoutedMessage& message : out_) {
+    std::string routing_id = message.routing_id;
+    // would_block: the peer does not read what it gave credit for, which is as good as gone.
+    if (socket_->send(std::move(message)) != transport::Sent::sent) {
+      machine_->on_unreachable(routing_id);
+    }
+  }
+  out_.clear();
+}
+
+void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {
+  const auto deadline = machine_->time_to_next_deadline(now);
+  const bool reads = turn_->may_take_more();
+  if (turn_->has_more_now() || (!socket_was_empty && reads)) return;
+  long timeout_ms = -1;
+  if (deadline) {
+    timeout_ms = static_cast<long>(
+        std::chrono::ceil<std::chrono::milliseconds>(std::max(*deadline, Duration{})).count());
+  }
+  zmq_pollitem_t items[3] = {{nullptr, wake_.fd(), ZMQ_POLLIN, 0},
+                             {nullptr, store_->ready_fd(), ZMQ_POLLIN, 0},
+                             {socket_->handle(), 0, ZMQ_POLLIN, 0}};
+  if (store_->ready_fd() < 0) {
+    items[1] = items[2];
+    zmq_poll(items, reads ? 2 : 1, timeout_ms);
+  } else {
+    zmq_poll(items, reads ? 3 : 2, timeout_ms);
+  }
+  wake_.clear();
+}
+
+// A failed commit is unknown, never "not stored": the machine is dropped and what the store holds is
+// read anew, in this process. Peers are told to come again; deduplication makes that safe (G5).
+void Hub::Shell::start_again(const Turn::Failure& failure) {
+  if (failure.sync_failed) {
+    return end("the store could not be synced (" + failure.text +
+               "): what was written is unknown; restart the hub, it recovers by itself");
+  }
+  machine_->announce_end("the store failed and is being reopened", 100);
+  out_ = machine_->take_gated();
+  send_all();
+  for (;;) {
+    Fault fault = store_->reopen();
+    if (fault.code == Code::ok) fault = start_machine();
+    if (fault.code == Code::ok || stopping_.load()) return;
+    // Full disk, most likely: tried again until there is room, or stop() is called.
+    zmq_pollitem_t item{nullptr, wake_.fd(), ZMQ_POLLIN, 0};
+    zmq_poll(&item, 1, std::chrono::milliseconds(reopen_every).count());
+    wake_.clear();
+  }
+}
+
+void Hub::Shell::finish_up() {
+  if (!machine_) return;
+  const Now now = read_clocks();
+  store_->settle();
+  if (turn_->take_store_events(out_)) return;
+  machine_->announce_end("the hub is stopping", 1000);
+  turn_->finish(now, out_);
+  store_->settle();
+  if (turn_->take_store_events(out_)) return;
+  send_all();
+  store_->submit(machine_->clean_end(now));
+  store_->settle();
+}
+
+void Hub::Shell::end(std::string error) {
+  const std::lock_guard lock(error_mutex_);
+  error_ = std::move(error);
+}
+
+std::string Hub::Shell::error() const {
+  const std::lock_guard lock(error_mutex_);
+  return error_;
+}
+
+bool Hub::Shell::stop(std::chrono::milliseconds deadline) {
+  stopping_.store(true);
+  wake_.signal();
+  if (!finished_.load()) {
+    pollfd ended{ended_.fd(), POLLIN, 0};
+    poll(&ended, 1, static_cast<int>(deadline.count()));
+  }
+  return finished_.load();
+}
+
+Now Hub::Shell::read_clocks() {
+  const Instant mono = monotonic_now();
+  return {mono, clock_.read(wall_now(), mono)};
+}
+
+Hub::Hub(HubOptions options) : shell_(std::make_unique<Shell>(std::move(options))) {}
+Hub::~Hub() = default;
+const std::vector<std::string>& Hub::endpoints() const { return shell_->endpoints(); }
+bool Hub::stop(std::chrono::milliseconds deadline) { return shell_->stop(deadline); }
+int Hub::ended_fd() const { return shell_->ended_fd(); }
+std::string Hub::error() const { return shell_->error(); }
+
+}  // namespace pawl

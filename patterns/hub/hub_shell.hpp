@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread that owns a hub's socket, store and machine. Nothing here decides: it reads the clocks
+// once a turn, drains, hands in, sends out, sleeps.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <pawl/hub.hpp>
+
+#include "core/hub_clock.hpp"
+#include "core/store/store.hpp"
+#include "core/transport/router_socket.hpp"
+#include "core/transport/wake_up.hpp"
+#include "patterns/hub/hub_machine.hpp"
+#include "patterns/hub/turn.hpp"
+
+namespace pawl {
+
+class Hub::Shell {
+ public:
+  explicit Shell(HubOptions options);
+  ~Shell();
+
+  const std::vector<std::string>& endpoints() const { return bound_; }
+  bool stop(std::chrono::milliseconds deadline);
+  int ended_fd() const { return ended_.fd(); }
+  std::string error() const;
+
+ private:
+  void open_store();
+  Fault start_machine();
+  void bind();
+  void run();
+  void turn();
+  bool drain_socket(Now now);
+  void send_all();
+  void sleep_until_needed(Now now, bool socket_was_empty);
+  void start_again(const Turn::Failure& failure);
+  void finish_up();
+  void end(std::string error);
+  Now read_clocks();
+
+  HubOptions options_;
+  SystemEntropy entropy_;
+  std::unique_ptr<Store> store_;
+  HubClock clock_;
+  std::unique_ptr<HubMachine> machine_;
+  std::unique_ptr<Turn> turn_;
+  std::unique_ptr<transport::RouterSocket> socket_;
+  std::vector<std::string> bound_;
+  std::vector<RoutedMessage> out_;
+
+  transport::WakeUp wake_;
+  transport::WakeUp ended_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> finished_{false};
+  mutable std::mutex error_mutex_;
+  std::string error_;
+  std::thread thread_;
+};
+
+}  // namespace pawl

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "patterns/hub/turn.hpp"
+
+#include <iterator>
+
+namespace pawl {
+namespace {
+
+void append(std::vector<RoutedMessage>& out, std::vector<RoutedMessage>&& messages) {
+  out.insert(out.end(), std::make_move_iterator(messages.begin()),
+             std::make_move_iterator(messages.end()));
+  messages.clear();
+}
+
+}  // namespace
+
+std::optional<Turn::Failure> Turn::take_store_events(std::vector<RoutedMessage>& out) {
+  events_.clear();
+  store_.drain(events_);
+  for (const StoreEvent& event : events_) {
+    if (std::holds_alternative<Committed>(event)) {
+      commit_under_way_ = false;
+      machine_.on_committed();
+      append(out, std::move(waiting_));
+    } else if (const auto* page = std::get_if<Page>(&event)) {
+      machine_.on_page(*page);
+      if (inline_reads_ > 0) --inline_reads_;
+    } else if (const auto* unknown = std::get_if<Unknown>(&event)) {
+      return Failure{unknown->text, unknown->sync_failed};
+    } else {
+      return Failure{std::get<ReadFailed>(event).text, false};
+    }
+  }
+  return std::nullopt;
+}
+
+void Turn::finish(Now now, std::vector<RoutedMessage>& out) {
+  append(out, machine_.take_at_once());
+  if (!commit_under_way_) {
+    HubMachine::Sealed sealed = machine_.seal(now);
+    if (sealed.commit.empty()) {
+      machine_.on_committed();
+      append(out, std::move(sealed.gated));
+    } else {
+      sealed.commit.tag = next_tag_++;
+      waiting_ = std::move(sealed.gated);
+      commit_under_way_ = true;
+      store_.submit(std::move(sealed.commit));
+    }
+  }
+  for (ReadRequest& read : machine_.take_reads()) {
+    if (store_.ready_fd() < 0) ++inline_reads_;
+    store_.read(std::move(read));
+  }
+}
+
+}  // namespace pawl
