@@ -66,6 +66,8 @@ class HubMachine {
   // What may go at once, whatever the store does: beats and errors.
   std::vector<RoutedMessage> take_at_once() { return std::exchange(at_once_, {}); }
   std::vector<ReadRequest> take_reads() { return std::exchange(reads_, {}); }
+  // Sentences for the log: what a person who runs the hub would want to have been told (G7).
+  std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
   // Only when no commit is under way. Hands out, makes the rows of everything since the last call,
   // and the messages that must wait until they are stored. An empty commit needs no waiting.
   struct Sealed {
@@ -188,10 +190,12 @@ class HubMachine {
   // Shared small parts.
   Queue* find_queue(std::string_view name);
   Queue& make_queue(std::string_view name);
+  bool has_dead_letter_name(std::string_view name) const;
   Session* find_session(SessionId id);
   std::uint64_t room(const Queue& queue) const;
   void tell(const Session& session, const protocol::Message& message,
             std::vector<Slice> frames = {});
+  void note(std::string sentence);
   void tell_error(const Session& session, Code code, std::string text, protocol::Command about,
                   std::uint32_t handle = 0);
   std::uint64_t next_id() { return hub_row_.boot << 40 | counter_++; }
@@ -246,6 +250,7 @@ class HubMachine {
   std::vector<RoutedMessage> at_once_;
   std::vector<RoutedMessage> gated_;
   std::vector<ReadRequest> reads_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace pawl

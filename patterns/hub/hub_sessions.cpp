@@ -16,6 +16,8 @@ namespace {
 
 // A worker that does not say may have started this many (design.md).
 constexpr std::uint32_t slots_default = 256;
+// DELIVER numbers never get near this; a peer that claims to have received it must not wrap ours.
+constexpr std::uint64_t got_max = std::uint64_t{1} << 53;
 
 }  // namespace
 
@@ -109,8 +111,9 @@ Session& HubMachine::start_session(const protocol::Hello& hello) {
 // given is free again, uncounted: it was never received, or was dropped.
 void HubMachine::resume(Session& session, const protocol::Hello& hello) {
   close_handles(session);
-  session.next_deliver = hello.got + 1;
-  session.received_upto = hello.got;
+  const std::uint64_t got = std::min(hello.got, got_max);
+  session.next_deliver = got + 1;
+  session.received_upto = got;
   if (hello.slots != 0) session.slots = hello.slots;
   std::map<LeaseId, std::vector<protocol::Range>> kept;
   for (const auto& held : hello.held) kept[held.lease].push_back(held.range);
@@ -160,6 +163,11 @@ void HubMachine::on_open(Session& session, const protocol::Open& open, Now now) 
   Queue* found = find_queue(open.name);
   if (found == nullptr && config_.strict && config_.queues.count(std::string(open.name)) == 0) {
     return refuse(Code::no_queue, "no queue of this name is configured, and this hub is strict");
+  }
+  if (found == nullptr && !has_dead_letter_name(open.name)) {
+    return refuse(Code::bad_name,
+                  "a name of more than 123 characters leaves no room for NAME.dead: configure a "
+                  "dead_letter for it, or use a shorter name");
   }
   if (found == nullptr && queues_.size() >= limits::queues_max) {
     return refuse(Code::full, "this hub has as many queues as it can keep");
@@ -215,6 +223,10 @@ void HubMachine::end_session(SessionId id, bool died, Now now) {
   Session& session = *find_session(id);
   std::uint64_t held = 0;
   for (const auto& [lease, log] : session.leases) held += queues_.at(log).group.held_under(lease);
+  if (died && held > 0) {
+    note("worker \"" + session.peer + "\" has been silent for lease + margin while it held " +
+         std::to_string(held) + " messages: they go to others");
+  }
   const auto leases = session.leases;
   std::uint32_t slots = session.slots;
   for (const auto& [lease, log] : leases) {  // ascending ids: the order of delivery
@@ -272,6 +284,12 @@ void HubMachine::announce_end(std::string_view reason, std::uint32_t retry_after
   for (const auto& [id, session] : sessions_) {
     tell(session, protocol::GoAway{reason, retry_after_ms});
   }
+}
+
+// Bounded: a storm of events must not become a storm of memory.
+void HubMachine::note(std::string sentence) {
+  constexpr std::size_t notes_max = 64;
+  if (notes_.size() < notes_max) notes_.push_back(std::move(sentence));
 }
 
 void HubMachine::tell(const Session& session, const protocol::Message& message,

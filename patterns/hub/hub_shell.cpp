@@ -137,6 +137,11 @@ void Hub::Shell::turn() {
     if (const auto failure = turn_->take_store_events(out_)) return start_again(*failure);
   }
   send_all();
+  if (options_.log) {
+    for (const std::string& note : machine_->take_notes()) options_.log(note);
+  } else {
+    machine_->take_notes();
+  }
   sleep_until_needed(now, socket_was_empty);
 }
 
@@ -189,6 +194,7 @@ void Hub::Shell::start_again(const Turn::Failure& failure) {
     return end("the store could not be synced (" + failure.text +
                "): what was written is unknown; restart the hub, it recovers by itself");
   }
+  if (options_.log) options_.log("a commit failed (" + failure.text + "): the store is reopened");
   machine_->announce_end("the store failed and is being reopened", 100);
   out_ = machine_->take_gated();
   send_all();

@@ -84,6 +84,13 @@ Queue* HubMachine::find_queue(std::string_view name) {
   return found == by_name_.end() ? nullptr : &queues_.at(found->second);
 }
 
+bool HubMachine::has_dead_letter_name(std::string_view name) const {
+  const auto configured = config_.queues.find(std::string(name));
+  const bool named = configured != config_.queues.end() && !configured->second.dead_letter.empty();
+  return named || !config_.defaults.dead_letter.empty() ||
+         name.size() + std::string_view(".dead").size() <= limits::name_bytes_max;
+}
+
 Queue& HubMachine::make_queue(std::string_view name) {
   const auto configured = config_.queues.find(std::string(name));
   const QueuePolicy& policy = configured == config_.queues.end() ? config_.defaults : configured->second;

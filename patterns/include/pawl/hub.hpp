@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -39,6 +40,9 @@ struct HubOptions {
   bool strict = false;                         // refuse queues that are not in `queues`
   bool open = false;                           // allow wildcard addresses without admission
   std::uint64_t seed = 0;                      // of jitter; 0: from the kernel
+  // Called on the hub's thread with sentences for a log: workers that died, messages that went to the
+  // dead letters, a store that is reopened. Must not block and must not throw.
+  std::function<void(const std::string&)> log;
   void* context = nullptr;                     // a libzmq context to share; null: the process's own
 };
 
