@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bar chart as SVG, by hand: one group a message size, whiskers from the least to the most."""
+
+from xml.sax.saxutils import escape
+
+COLORS = ["#9aa5b1", "#7b8794", "#52606d", "#2680c2", "#0f609b"]
+WIDTH, ROW, LABEL, TOP = 900, 22, 190, 46
+
+
+def bars(rows, title):
+    most = max(row["most"] for row in rows)
+    scale = (WIDTH - LABEL - 170) / most
+    parts, y, size, kind = [], TOP, None, 0
+    for row in rows:
+        if row["bytes"] != size:
+            size, kind = row["bytes"], 0
+            y += 24
+            parts.append(f'<text x="10" y="{y - 6}" font-weight="bold">{size} bytes</text>')
+        length = row["median"] * scale
+        left, right = LABEL + row["least"] * scale, LABEL + row["most"] * scale
+        middle = y + ROW / 2
+        parts += [
+            f'<text x="{LABEL - 8}" y="{middle + 4}" text-anchor="end">{escape(row["kind"])}</text>',
+            f'<rect x="{LABEL}" y="{y + 3}" width="{length:.1f}" height="{ROW - 6}"'
+            f' fill="{COLORS[kind % len(COLORS)]}"/>',
+            f'<path d="M{left:.1f} {middle}H{right:.1f}" stroke="#d64545" stroke-width="2"/>',
+            f'<text x="{right + 8:.1f}" y="{middle + 4}">{row["median"]:,.0f}'
+            f' ({row["ratio"]:.2f} × proxy)</text>',
+        ]
+        kind += 1
+        y += ROW
+    head = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 20}"'
+            ' font-family="sans-serif" font-size="13"><rect width="100%" height="100%"'
+            f' fill="white"/><text x="10" y="26" font-size="15">{escape(title)}</text>')
+    return head + "\n" + "\n".join(parts) + "\n</svg>\n"
