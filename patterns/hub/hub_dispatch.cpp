@@ -247,6 +247,7 @@ void HubMachine::on_page(const Page& page) {
   switch (read.kind) {
     case PendingRead::Kind::index: return queues_.at(read.queue).log.on_index(page);
     case PendingRead::Kind::producer: return on_producer_row(read.session, read.handle, page);
+    case PendingRead::Kind::sweep: return on_producer_rows(page, read.queue);
     case PendingRead::Kind::chunks: break;
   }
   // Backwards, so that the one that was asked for is the last that the cache would let go.

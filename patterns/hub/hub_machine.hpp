@@ -8,7 +8,8 @@
 //   tick       ─┘      (seal)           └─> gated messages, sent when that commit is done
 //
 // Files in the order a message takes: hub_sessions.cpp, hub_producers.cpp, hub_dispatch.cpp,
-// hub_workers.cpp, hub_dead_letters.cpp, hub_seal.cpp; hub_recovery.cpp, hub_stat.cpp.
+// hub_workers.cpp, hub_dead_letters.cpp, hub_seal.cpp; hub_recovery.cpp, hub_housekeeping.cpp,
+// hub_stat.cpp.
 #pragma once
 
 #include <map>
@@ -175,6 +176,12 @@ class HubMachine {
   void write_producer_rows(Queue& queue, Commit& commit);
   void write_session_rows(Commit& commit);
 
+  // hub_housekeeping.cpp
+  void note_sparse(Queue& queue, Now now);
+  void evacuate_sparse(Queue& queue, Commit& commit);
+  void sweep_producers(Now now);
+  void on_producer_rows(const Page& page, LogId log);
+
   // hub_stat.cpp
   void on_query(Session& session, const protocol::Query& query, Now now);
   void pack_device(PackWriter& out, Now now) const;
@@ -227,7 +234,7 @@ class HubMachine {
   ChunkCache cache_;
   std::map<std::uint64_t, std::set<LogId>> wanted_chunks_;  // being read, and who waits
   struct PendingRead {
-    enum class Kind : std::uint8_t { index, chunks, producer } kind = Kind::index;
+    enum class Kind : std::uint8_t { index, chunks, producer, sweep } kind = Kind::index;
     LogId queue = 0;
     std::uint64_t chunk_id = 0;
     SessionId session = 0;
@@ -235,6 +242,13 @@ class HubMachine {
   };
   std::map<std::uint64_t, PendingRead> pending_reads_;
   std::uint64_t next_read_ = 1;
+
+  // The sweep over producers' rows: where it stands, and what it has counted since it began.
+  records::KeyRange sweep_left_;
+  LogId sweep_log_ = 0;
+  std::uint64_t sweep_rows_ = 0;
+  Duration sweep_age_max_ = std::chrono::hours(24 * 7);
+  Instant next_sweep_{};
 
   std::uint64_t free_bytes_ = UINT64_MAX;
   std::size_t staged_bytes_ = 0;

@@ -92,6 +92,7 @@ void HubMachine::finish_open(Session& session, Handle& handle, Now now) {
   ++producer_handles_;
   opened.epoch = epoch;
   opened.floor = set.floor;
+  opened.forgotten = queue.forgotten > 0;
   opened.known = set.ranges;
   tell(session, opened);
 }

@@ -124,6 +124,7 @@ Fault HubMachine::read_queue(Store& store, Queue& queue) {
     queue.refused = counters->refused;
     queue.expired = counters->expired;
     queue.live = counters->live;
+    queue.forgotten = counters->forgotten;
     queue.counters_row = records::encode(*counters);
   }
   Fault fault = read_all(store, records::all_failures(id), [&queue](const Row& row) -> Fault {

@@ -31,6 +31,7 @@ HubMachine::Sealed HubMachine::seal(Now now) {
   for (const LogId id : turn) {
     Queue& queue = queues_.at(id);
     queue.log.seal(now.hub, next_chunk_id_, cache_, sealed.commit);
+    evacuate_sparse(queue, sealed.commit);
     sealed_.push_back(id);
   }
   staged_bytes_ = 0;
@@ -83,7 +84,7 @@ void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {
   std::string row = records::encode(records::CountersRow{
       queue.log.sealed_tail(), queue.group.scanned_to(), queue.group.scan_chunk(),
       queue.log.bytes(), queue.accepted, queue.group.acked(), queue.group.retried(), queue.expired,
-      queue.dead, queue.refused, queue.live});
+      queue.dead, queue.refused, queue.live, queue.forgotten});
   if (row != queue.counters_row) {
     queue.counters_row = row;
     commit.puts.push_back({Space::state, records::counters_key(id), std::move(row)});
@@ -102,6 +103,9 @@ void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
                            records::encode(producer.row)});
   }
   queue.dirty_producers.clear();
+  for (const std::string& key : std::exchange(queue.forgotten_keys, {})) {
+    commit.deletes.push_back({Space::state, key});
+  }
   if (now_.mono < queue.next_prune) return;
   queue.next_prune = now_.mono + prune_every;
   // Without an open handle a row is only memory; it is in the store, or in the commit before this one,
@@ -184,7 +188,11 @@ void HubMachine::tick(Now now, bool socket_was_empty) {
   if (now.mono < next_maintenance_) return;
   next_maintenance_ = now.mono + config_.timing.beat / 4;
   for (auto& [id, session] : sessions_) check_handlers(session, now);
-  for (auto& [id, queue] : queues_) recall_for_idle(queue, now);
+  for (auto& [id, queue] : queues_) {
+    recall_for_idle(queue, now);
+    note_sparse(queue, now);
+  }
+  sweep_producers(now);
   if (hold_until_ != Instant{} && now.mono >= hold_until_) {
     hold_until_ = {};
     for (const auto& [id, queue] : queues_) touched_.insert(id);

@@ -213,7 +213,18 @@ void Group::reindex(Chunks::iterator chunk) {
   } else {
     ready_chunks_.erase(chunk->first);
   }
+  if (is_sparse(active)) {
+    sparse_.insert(chunk->first);
+  } else {
+    sparse_.erase(chunk->first);
+  }
   dirty_chunks_.insert(chunk->first);
+}
+
+bool Group::is_sparse(const ActiveChunk& chunk) const {
+  const std::uint32_t live = chunk.runs.live();
+  return live > 0 && live * 4 <= chunk.ref.count && scanned_to_ >= chunk.ref.end() &&
+         chunk.runs.count(RunState::leased) == 0;
 }
 
 void Group::finish_if_done(Chunks::iterator chunk) {

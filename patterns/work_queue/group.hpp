@@ -97,6 +97,14 @@ class Group {
   // known. False if there is none.
   bool condemn_oldest(const std::optional<ChunkRef>& fresh, const Judge& judge);
 
+  // Chunks behind the scan of which at most a quarter is live and nothing leased: what is left of them
+  // pins the rest. `evacuate` gives each live message of one a chunk of its own (from `body`, its old
+  // one, in the commit under way) at the same offset; the old chunk is then finished. Returns the bytes
+  // of the new ones.
+  const std::set<std::uint64_t>& sparse() const { return sparse_; }
+  std::uint64_t evacuate(std::uint64_t chunk_offset, const Slice& body,
+                         std::uint64_t& next_chunk_id, Commit& commit);
+
   std::uint64_t scanned_to() const { return scanned_to_; }
   // First offset of the chunk in which the scan stands (for the index cursor after a restart).
   std::uint64_t scan_chunk() const { return scan_chunk_; }
@@ -147,6 +155,7 @@ class Group {
   void unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count);
   void hold(const Holder& holder, std::uint64_t chunk, std::uint32_t count);
   void reindex(Chunks::iterator chunk);
+  bool is_sparse(const ActiveChunk& chunk) const;
   void finish_if_done(Chunks::iterator chunk);
   std::vector<Part> held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
                                std::uint64_t length,
@@ -176,6 +185,7 @@ class Group {
   Chunks active_;
   std::array<std::uint64_t, 6> totals_{};
   std::set<std::uint64_t> ready_chunks_;
+  std::set<std::uint64_t> sparse_;
   std::set<std::uint64_t> suspects_;
   std::set<std::uint64_t> dying_;
   std::set<std::pair<HubTime, std::uint64_t>> due_;

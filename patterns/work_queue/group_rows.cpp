@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The group as rows, and back. Loading what was written gives the group that wrote it.
 #include "core/check.hpp"
+#include "core/chunk/chunk.hpp"
 #include "patterns/work_queue/group.hpp"
 
 namespace pawl {
@@ -36,6 +37,34 @@ void Group::write_rows(Commit& commit) {
     }
   }
   dirty_records_.clear();
+}
+
+std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
+                              std::uint64_t& next_chunk_id, Commit& commit) {
+  const auto found = active_.find(chunk_offset);
+  PAWL_CHECK(found != active_.end() && is_sparse(found->second));
+  const ActiveChunk old = std::move(found->second);
+  active_.erase(found);
+  ready_chunks_.erase(chunk_offset);
+  sparse_.erase(chunk_offset);
+  dirty_chunks_.insert(chunk_offset);
+  for (std::size_t state = 1; state < totals_.size(); ++state) totals_[state] -= old.indexed[state];
+  finished_.push_back(old.ref);
+  std::uint64_t bytes = 0;
+  for (const Run& run : old.runs.all()) {
+    for (std::uint32_t at = run.first; at < run.end(); ++at) {
+      // A copy, not a slice: a slice would keep the whole old chunk in memory.
+      Slice entry = Buffer::copy_of(cut(body, at, 1).bytes());
+      const ChunkRef ref{old.ref.offset + at, 1, next_chunk_id++, 0, entry.size, old.ref.stored_at};
+      const auto chunk = active_.try_emplace(ref.offset, ActiveChunk{ref, {}, {}}).first;
+      chunk->second.runs.assign({0, 1, run.state, run.single, 0});
+      reindex(chunk);
+      bytes += ref.bytes;
+      commit.puts.push_back(
+          {Space::chunks, records::chunk_key(ref.chunk_id), std::move(entry)});
+    }
+  }
+  return bytes;
 }
 
 void Group::restore(const records::CountersRow& row) {

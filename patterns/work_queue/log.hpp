@@ -53,6 +53,8 @@ class Log {
   std::uint64_t sealed_tail() const { return sealed_tail_; }
   std::uint64_t committed_tail() const { return committed_tail_; }
 
+  // Messages were given chunks of their own.
+  void on_evacuated(std::uint64_t bytes) { bytes_ += bytes; }
   // A chunk was deleted.
   void on_trimmed(const ChunkRef& ref) { bytes_ -= ref.bytes; }
 

@@ -47,12 +47,14 @@ std::string chunk_key(std::uint64_t chunk_id) { return ByteWriter().u64_ordered(
 KeyRange all_queues() { return every({kind_queue}); }
 KeyRange all_active(LogId log) { return every(of_log(kind_active, log).take()); }
 KeyRange all_failures(LogId log) { return every(of_log(kind_failure, log).take()); }
+KeyRange all_producers(LogId log) { return every(of_log(kind_producer, log).take()); }
 KeyRange all_sessions() { return every({kind_session}); }
 KeyRange index_from(LogId log, std::uint64_t offset) {
   return {index_key(log, offset), every(of_log(kind_index, log).take()).to};
 }
 
 std::string_view name_in_queue_key(std::string_view key) { return key.substr(1); }
+std::string_view source_in_producer_key(std::string_view key) { return key.substr(7); }
 std::uint64_t number_at_end(std::string_view key) {
   return key.size() < 8 ? 0 : ByteReader(key.substr(key.size() - 8)).ordered(8);
 }

@@ -73,7 +73,7 @@ std::string encode(const CountersRow& row) {
   ByteWriter out;
   out.varint(row.tail).varint(row.scanned_to).varint(row.scan_chunk).varint(row.bytes);
   out.varint(row.accepted).varint(row.acked).varint(row.retried).varint(row.expired);
-  return out.varint(row.dead).varint(row.refused).varint(row.live).take();
+  return out.varint(row.dead).varint(row.refused).varint(row.live).varint(row.forgotten).take();
 }
 
 std::optional<CountersRow> decode_counters(Bytes value) {
@@ -90,6 +90,7 @@ std::optional<CountersRow> decode_counters(Bytes value) {
   row.dead = in.varint();
   row.refused = in.varint();
   row.live = in.varint();
+  row.forgotten = in.varint();
   return checked(in, row);
 }
 

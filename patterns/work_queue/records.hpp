@@ -41,10 +41,12 @@ struct KeyRange {
 KeyRange all_queues();
 KeyRange all_active(LogId log);
 KeyRange all_failures(LogId log);
+KeyRange all_producers(LogId log);
 KeyRange all_sessions();
 KeyRange index_from(LogId log, std::uint64_t offset);
 
 std::string_view name_in_queue_key(std::string_view key);
+std::string_view source_in_producer_key(std::string_view key);
 std::uint64_t number_at_end(std::string_view key);  // offset or session of a key that ends in one
 
 // Values -------------------------------------------------------------------------------------
@@ -74,6 +76,7 @@ struct CountersRow {
   std::uint64_t bytes = 0;       // of chunks not yet deleted
   std::uint64_t accepted = 0, acked = 0, retried = 0, expired = 0, dead = 0, refused = 0;
   std::uint64_t live = 0;        // accepted and neither settled nor dead
+  std::uint64_t forgotten = 0;   // idle producers whose rows were evicted
   bool operator==(const CountersRow&) const = default;
 };
 
