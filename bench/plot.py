@@ -20,7 +20,8 @@ def bars(rows, title):
         left, right = LABEL + row["least"] * scale, LABEL + row["most"] * scale
         middle = y + ROW / 2
         parts += [
-            f'<text x="{LABEL - 8}" y="{middle + 4}" text-anchor="end">{escape(row["kind"])}</text>',
+            f'<text x="{LABEL - 8}" y="{middle + 4}" text-anchor="end">'
+            f'{escape(row["kind"])}</text>',
             f'<rect x="{LABEL}" y="{y + 3}" width="{length:.1f}" height="{ROW - 6}"'
             f' fill="{COLORS[kind % len(COLORS)]}"/>',
             f'<path d="M{left:.1f} {middle}H{right:.1f}" stroke="#d64545" stroke-width="2"/>',

@@ -107,6 +107,11 @@ std::vector<std::string> environment_of(const Delivery& delivery) {
   for (const auto& [name, value] : delivery.headers()) {
     variables.push_back(header_variable(name, value));
   }
+  // Of a dead letter: where it came from, and why it came.
+  if (const auto history = delivery.history(); !history.empty()) {
+    variables.push_back("PAWL_ORIGIN=" + delivery.origin());
+    variables.push_back("PAWL_REASON=" + history.back().reason);
+  }
   return variables;
 }
 
