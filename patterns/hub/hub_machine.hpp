@@ -56,6 +56,8 @@ class HubMachine {
   void on_message(RoutedMessage received, Now now);
   // The connection is gone, or its peer does not read: the session is away.
   void on_unreachable(const std::string& routing_id);
+  // The socket was closed: nobody is connected.
+  void on_socket_lost();
   void on_page(const Page& page);
   void on_committed();
   // `socket_was_empty`: the last drain left nothing behind, so silence is the peer's.

@@ -203,6 +203,13 @@ void HubMachine::on_unreachable(const std::string& routing_id) {
   by_connection_.erase(known);
 }
 
+void HubMachine::on_socket_lost() {
+  for (const auto& [connection, id] : by_connection_) {
+    if (Session* session = find_session(id)) session->connection.clear();
+  }
+  by_connection_.clear();
+}
+
 void HubMachine::close_handles(Session& session) {
   for (const auto& [number, handle] : session.handles) {
     Queue& queue = queues_.at(handle.queue);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "patterns/hub/hub_shell.hpp"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <zmq.h>
@@ -59,7 +60,9 @@ HubConfig machine_config(const HubOptions& options, Entropy& entropy) {
 }  // namespace
 
 Hub::Shell::Shell(HubOptions options)
-    : options_(std::move(options)), clock_({}, wall_now(), monotonic_now()) {
+    : options_(std::move(options)),
+      clock_({}, wall_now(), monotonic_now()),
+      memory_watch_(options_.resident_bytes_max) {
   for (const std::string& endpoint : options_.endpoints) {
     if (is_wildcard(endpoint) && !options_.open) {
       throw HubError("endpoint " + endpoint + " would take in anybody who can reach this machine: "
@@ -69,7 +72,7 @@ Hub::Shell::Shell(HubOptions options)
   raise_descriptor_limit();
   open_store();
   if (const Fault fault = start_machine(); fault.code != Code::ok) throw HubError(fault.text);
-  bind();
+  bound_ = bind(options_.endpoints);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -100,16 +103,43 @@ Fault Hub::Shell::start_machine() {
   return {};
 }
 
-void Hub::Shell::bind() {
+std::vector<std::string> Hub::Shell::bind(const std::vector<std::string>& endpoints) {
   void* context = options_.context != nullptr ? options_.context : transport::process_context();
   auto created = transport::RouterSocket::create(context);
   if (!created) throw HubError(created.fault().text);
   socket_ = std::make_unique<transport::RouterSocket>(std::move(*created));
-  for (const std::string& endpoint : options_.endpoints) {
+  std::vector<std::string> bound;
+  for (const std::string& endpoint : endpoints) {
     const Fault fault = socket_->bind(endpoint);
     if (fault.code != Code::ok) throw HubError(fault.text);
-    bound_.push_back(socket_->last_endpoint());
+    bound.push_back(socket_->last_endpoint());
   }
+  return bound;
+}
+
+// Somebody sends a message without an end, and libzmq keeps all of it: only closing the socket lets go.
+// Peers come back and resume.
+void Hub::Shell::bind_again() {
+  log("resident memory is over its budget and none of it is ours: the socket is closed and bound anew");
+  socket_->close();
+  machine_->on_socket_lost();
+  malloc_trim(0);
+  // libzmq frees the address in its own thread, soon after close(); waiting on `wake_` lets stop() in.
+  constexpr int tries_max = 500, try_every_ms = 10;
+  for (int tries = 1; !stopping_.load(); ++tries) {
+    try {
+      bind(bound_);
+      return;
+    } catch (const HubError&) {
+      if (tries == tries_max) throw;
+    }
+    zmq_pollitem_t item{nullptr, wake_.fd(), ZMQ_POLLIN, 0};
+    zmq_poll(&item, 1, try_every_ms);
+  }
+}
+
+void Hub::Shell::log(const std::string& sentence) const {
+  if (options_.log) options_.log(sentence);
 }
 
 // Nothing leaves this thread as an exception: what cannot be mended ends the hub with a sentence.
@@ -137,11 +167,10 @@ void Hub::Shell::turn() {
     if (const auto failure = turn_->take_store_events(out_)) return start_again(*failure);
   }
   send_all();
-  if (options_.log) {
-    for (const std::string& note : machine_->take_notes()) options_.log(note);
-  } else {
-    machine_->take_notes();
-  }
+  for (const std::string& note : machine_->take_notes()) log(note);
+  const std::uint64_t in_memory =
+      options_.data_directory.empty() ? options_.memory_bytes_max - store_->free_bytes() : 0;
+  if (memory_watch_.is_over(now.mono, in_memory)) bind_again();
   sleep_until_needed(now, socket_was_empty);
 }
 
@@ -194,7 +223,7 @@ void Hub::Shell::start_again(const Turn::Failure& failure) {
     return end("the store could not be synced (" + failure.text +
                "): what was written is unknown; restart the hub, it recovers by itself");
   }
-  if (options_.log) options_.log("a commit failed (" + failure.text + "): the store is reopened");
+  log("a commit failed (" + failure.text + "): the store is reopened");
   machine_->announce_end("the store failed and is being reopened", 100);
   out_ = machine_->take_gated();
   send_all();

@@ -13,6 +13,7 @@
 #include <pawl/hub.hpp>
 
 #include "core/hub_clock.hpp"
+#include "core/memory_watch.hpp"
 #include "core/store/store.hpp"
 #include "core/transport/router_socket.hpp"
 #include "core/transport/wake_up.hpp"
@@ -34,7 +35,9 @@ class Hub::Shell {
  private:
   void open_store();
   Fault start_machine();
-  void bind();
+  std::vector<std::string> bind(const std::vector<std::string>& endpoints);
+  void bind_again();
+  void log(const std::string& sentence) const;
   void run();
   void turn();
   bool drain_socket(Now now);
@@ -54,6 +57,7 @@ class Hub::Shell {
   std::unique_ptr<transport::RouterSocket> socket_;
   std::vector<std::string> bound_;
   std::vector<RoutedMessage> out_;
+  MemoryWatch memory_watch_;
 
   transport::WakeUp wake_;
   transport::WakeUp ended_;

@@ -39,6 +39,10 @@ struct HubOptions {
   std::map<std::string, QueuePolicy> queues;
   bool strict = false;                         // refuse queues that are not in `queues`
   bool open = false;                           // allow wildcard addresses without admission
+  // Resident memory of the whole process at which the socket is closed and bound anew (peers resume):
+  // libzmq lets a stranger send a message of endless parts, which grows whatever is set. For programs
+  // that are nothing but a hub. 0: no watch.
+  std::uint64_t resident_bytes_max = 0;
   std::uint64_t seed = 0;                      // of jitter; 0: from the kernel
   // Called on the hub's thread with sentences for a log: workers that died, messages that went to the
   // dead letters, a store that is reopened. Must not block and must not throw.

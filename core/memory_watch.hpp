@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Resident memory of this process against a budget, looked at a few times a second at most.
+#pragma once
+
+#include <cstdint>
+
+#include "core/time.hpp"
+
+namespace pawl {
+
+class MemoryWatch {
+ public:
+  // 0: never over.
+  explicit MemoryWatch(std::uint64_t resident_bytes_max) : bytes_max_(resident_bytes_max) {}
+
+  // True when the process is over its budget now. `accounted`: bytes that the caller knows it holds and
+  // that are not to be held against the budget.
+  bool is_over(Instant now, std::uint64_t accounted);
+
+ private:
+  std::uint64_t bytes_max_;
+  Instant next_look_{};
+};
+
+std::uint64_t resident_bytes();  // 0 where /proc cannot be read
+
+}  // namespace pawl
