@@ -3,6 +3,8 @@
 
 #include <zmq.h>
 
+#include <atomic>
+
 #include "core/limits.hpp"
 
 namespace pawl::transport {
@@ -11,8 +13,20 @@ namespace {
 // libzmq's own retry within the life of one socket; the session's backoff makes new sockets.
 constexpr int reconnect_ms = 50;
 constexpr int reconnect_ms_max = 1'000;
-// What goes out before a connection is up would be old by then; a peer says HELLO again and again.
-constexpr int queued_messages_max = 1'000;
+// Never met by a peer within its credit: what it may have under way is bounded there.
+constexpr int queued_messages_max = 64 * 1024;
+
+// A socket that tells of broken connections. Without one (out of descriptors) silence tells, later.
+SocketHandle monitor_of(void* context, void* socket) {
+  static std::atomic<std::uint64_t> count{0};
+  const std::string name = "inproc://pawl.monitor." + std::to_string(++count);
+  if (zmq_socket_monitor(socket, name.c_str(), ZMQ_EVENT_DISCONNECTED) != 0) return {};
+  SocketHandle monitor(zmq_socket(context, ZMQ_PAIR));
+  if (!monitor) return {};
+  monitor.set(ZMQ_LINGER, 0);
+  if (zmq_connect(monitor.get(), name.c_str()) != 0) return {};
+  return monitor;
+}
 
 }  // namespace
 
@@ -28,7 +42,16 @@ Result<DealerSocket> DealerSocket::connect(void* context, const std::string& end
   if (zmq_connect(socket.get(), endpoint.c_str()) != 0) {
     return last_fault("cannot connect to " + endpoint);
   }
-  return DealerSocket(std::move(socket));
+  SocketHandle monitor = monitor_of(context, socket.get());
+  return DealerSocket(std::move(socket), std::move(monitor));
+}
+
+bool DealerSocket::disconnected() {
+  if (!monitor_) return false;
+  WireMessage event;
+  bool broken = false;
+  while (transport::receive(monitor_.get(), event) != Received::nothing) broken = true;
+  return broken;
 }
 
 bool DealerSocket::receive(WireMessage& message) {

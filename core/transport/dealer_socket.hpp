@@ -24,12 +24,21 @@ class DealerSocket {
   bool receive(WireMessage& message);
   Sent send(WireMessage&& message) { return transport::send(socket_.get(), std::move(message)); }
 
+  // True once if a connection that stood has broken since the last call (tcp and ipc): libzmq
+  // connects again behind our back, to a hub that may not know us. monitor() is readable when it
+  // may be true.
+  bool disconnected();
+  void* monitor() const { return monitor_.get(); }
+
   // The libzmq thread goes on sending what was queued for at most `linger_ms`.
   void close(int linger_ms);
 
  private:
-  explicit DealerSocket(SocketHandle socket) : socket_(std::move(socket)) {}
-  SocketHandle socket_;
+  DealerSocket(SocketHandle socket, SocketHandle monitor)
+      : monitor_(std::move(monitor)), socket_(std::move(socket)) {}
+
+  SocketHandle monitor_;
+  SocketHandle socket_;  // closed first: it writes to the monitor
 };
 
 }  // namespace pawl::transport

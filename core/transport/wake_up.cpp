@@ -33,9 +33,14 @@ void WakeUp::clear() const {
 }
 
 void sleep_on(void* socket, int fd, Duration timeout) {
-  zmq_pollitem_t items[2] = {};
+  sleep_on(socket, nullptr, fd, timeout);
+}
+
+void sleep_on(void* socket, void* other_socket, int fd, Duration timeout) {
+  zmq_pollitem_t items[3] = {};
   int count = 0;
   if (socket != nullptr) items[count++] = {socket, 0, ZMQ_POLLIN, 0};
+  if (other_socket != nullptr) items[count++] = {other_socket, 0, ZMQ_POLLIN, 0};
   if (fd >= 0) items[count++] = {nullptr, fd, ZMQ_POLLIN, 0};
   const auto ms = timeout < Duration::zero() ? -1 : (timeout.count() + 999) / 1000;
   zmq_poll(items, count, ms);

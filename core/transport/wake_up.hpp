@@ -26,5 +26,7 @@ class WakeUp {
 // Sleeps until the socket is readable, a descriptor is, or `timeout` has passed (rounded up to ms;
 // negative: for ever). -1 for a descriptor that is not there.
 void sleep_on(void* socket, int fd, Duration timeout);
+// The same with a second socket.
+void sleep_on(void* socket, void* other_socket, int fd, Duration timeout);
 
 }  // namespace pawl::transport

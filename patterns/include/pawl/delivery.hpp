@@ -26,7 +26,7 @@ struct FailureRecord {
 
 namespace detail {
 struct DeliveryAccess;
-class Lease;     // keeps the bytes and knows the way back to the worker
+class Lease;     // of a run of messages: keeps the bytes, knows the way back to the worker
 struct Details;  // the decoded meta
 }  // namespace detail
 
@@ -38,7 +38,7 @@ struct Details;  // the decoded meta
 // and the like do nothing: the message was not settled).
 class Delivery {
  public:
-  Delivery() = default;
+  Delivery() noexcept;
   Delivery(Delivery&& other) noexcept;
   Delivery& operator=(Delivery&& other) noexcept;
   ~Delivery();
@@ -90,17 +90,21 @@ class Delivery {
  private:
   friend struct detail::DeliveryAccess;
   const detail::Details& details() const;
+  std::uint32_t index() const;
+  bool is_lost() const;
+  void drop();
 
   std::span<const std::byte> body_{};
   std::span<const std::byte> meta_{};
   std::uint64_t lease_ = 0;
   std::uint64_t offset_ = 0;
-  std::uint64_t started_ = 0;  // number of the start, for the way back
+  mutable std::int64_t begun_us_ = 0;  // monotonic, for the handler time-out
   std::uint32_t lane_ = 0;
   std::uint32_t attempt_ = 1;
   bool redelivered_ = false;
-  bool owned_ = false;  // pulled and without an outcome yet
-  detail::Lease* origin_lease_ = nullptr;
+  bool counted_ = false;  // pulled: holds a reference to run_
+  bool owned_ = false;    // and has no outcome yet
+  detail::Lease* run_ = nullptr;
   mutable std::unique_ptr<detail::Details> details_;
 };
 

@@ -79,7 +79,7 @@ struct SendResult {
   std::uint64_t refused = 0;            // back-pressure that failed included
   std::uint64_t unconfirmed = 0;        // not answered yet (flush), or never (close)
   std::uint64_t callbacks_dropped = 0;  // posted to an executor but not begun when close() returned
-  std::string first_refusal{};  // "FULL: …", of the first refusal whose receipt nobody asked
+  std::string first_refusal{};          // "FULL: …", of the first refusal
   bool complete() const { return unconfirmed == 0 && refused == 0; }
 };
 

@@ -28,6 +28,10 @@
 
 namespace pawl {
 
+namespace peer {
+class Bench;
+}
+
 struct WorkerOptions {
   std::string endpoint{"tcp://127.0.0.1:7295"};
   std::string queue{};
@@ -135,7 +139,6 @@ class Worker {
   ConnectionState state() const;
 
  private:
-  friend class NextDelivery;
   class Shell;
   std::unique_ptr<Shell> shell_;
 };
@@ -143,14 +146,14 @@ class Worker {
 class NextDelivery {
  public:
   bool await_ready();
-  void await_suspend(std::coroutine_handle<> waiting);
+  bool await_suspend(std::coroutine_handle<> waiting);
   std::optional<Delivery> await_resume();
 
  private:
   friend class Worker;
-  friend class Worker::Shell;
-  explicit NextDelivery(Worker::Shell& shell) : shell_(&shell) {}
-  Worker::Shell* shell_;
+  friend class peer::Bench;
+  explicit NextDelivery(std::shared_ptr<peer::Bench> bench) : bench_(std::move(bench)) {}
+  std::shared_ptr<peer::Bench> bench_;
   std::coroutine_handle<> waiting_{};
   std::optional<Delivery> delivery_{};
 };

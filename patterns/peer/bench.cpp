@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "patterns/peer/bench.hpp"
+
+#include <algorithm>
+
+#include "core/codes.hpp"
+#include "patterns/peer/clock.hpp"
+
+namespace pawl {
+
+namespace detail {
+
+void retain(Lease* lease) noexcept {
+  lease->references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void release(Lease* lease) noexcept {
+  if (lease->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete lease;
+}
+
+}  // namespace detail
+
+namespace peer {
+namespace {
+
+// Messages that receive() finds without asking the I/O thread again.
+constexpr std::uint32_t pullable_low = 8;
+
+std::int64_t now_us() {
+  return read_clock().time_since_epoch().count();
+}
+
+}  // namespace
+
+void Bench::touch_locked() {
+  active_at_ = read_clock();
+}
+
+void Bench::wake_locked() {
+  dirty_ = true;
+  if (!std::exchange(sleeping_, false)) return;
+  wake_();
+}
+
+void Bench::start_waking(std::function<void()> wake) {
+  const std::lock_guard lock(mutex_);
+  wake_ = std::move(wake);
+}
+
+void Bench::poke() {
+  const std::lock_guard lock(mutex_);
+  wake_locked();
+}
+
+void Bench::expect_pulls() {
+  const std::lock_guard lock(mutex_);
+  if (demand_.pulling) return;
+  demand_.wanted = demand_.pulling = true;
+  wake_locked();
+}
+
+void Bench::enter() {
+  const std::lock_guard lock(mutex_);
+  ++demand_.threads;
+  demand_.wanted = true;
+  touch_locked();
+  wake_locked();
+}
+
+void Bench::leave() {
+  const std::lock_guard lock(mutex_);
+  --demand_.threads;
+}
+
+// Waits for a staged hand; false when the run is over.
+bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock) {
+  for (;;) {
+    if (over_locked()) return false;
+    while (!staged_.empty() && staged_.front()->cursor.unbegun() == 0) staged_.pop_front();
+    if (!staged_.empty()) return true;
+    if (options_.idle_exit > std::chrono::milliseconds::zero() && busy_ == 0 &&
+        read_clock() >= active_at_ + options_.idle_exit) {
+      ended_ = RunEnd::idle;
+      changed_.notify_all();
+      return false;
+    }
+    ++demand_.threads_idle;
+    wake_locked();
+    if (options_.idle_exit > std::chrono::milliseconds::zero()) {
+      changed_.wait_until(lock, steady(std::max(active_at_ + options_.idle_exit,
+                                                read_clock() + std::chrono::milliseconds(1))));
+    } else {
+      changed_.wait(lock);
+    }
+    --demand_.threads_idle;
+  }
+}
+
+LeaseRef Bench::exchange(LeaseRef done) {
+  const std::int64_t now = now_us();
+  std::unique_lock lock(mutex_);
+  if (done) {
+    done->done_us = now;
+    done_.push_back(std::move(done));
+    --busy_;
+    if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
+    wake_locked();
+  }
+  if (!wait_for_hand(lock)) return {};
+  LeaseRef next = std::move(staged_.front());
+  staged_.pop_front();
+  next->taken_us.store(now_us(), std::memory_order_relaxed);
+  next->singly.store(true, std::memory_order_release);
+  ++busy_;
+  return next;
+}
+
+std::vector<LeaseRef> Bench::exchange(std::vector<LeaseRef> done, std::uint32_t messages_max) {
+  const std::int64_t now = now_us();
+  std::unique_lock lock(mutex_);
+  for (LeaseRef& lease : done) {
+    lease->done_us = now;
+    done_.push_back(std::move(lease));
+    --busy_;
+  }
+  if (!done.empty()) wake_locked();
+  if (!done.empty()) touch_locked();
+  demand_.batching = true;
+  demand_.batch_messages += messages_max;
+  const bool more = wait_for_hand(lock);
+  demand_.batch_messages -= messages_max;
+  std::vector<LeaseRef> hands;
+  std::uint32_t messages = 0;
+  while (more && !staged_.empty()) {
+    const std::uint32_t count = staged_.front()->cursor.unbegun();
+    if (!hands.empty() && messages + count > messages_max) break;
+    hands.push_back(std::move(staged_.front()));
+    staged_.pop_front();
+    hands.back()->taken_us.store(now_us(), std::memory_order_relaxed);
+    messages += count;
+    ++busy_;
+  }
+  return hands;
+}
+
+RunEnd Bench::ended() const {
+  const std::lock_guard lock(mutex_);
+  return ended_.value_or(RunEnd::closed);
+}
+
+void Bench::end(RunEnd reason) {
+  std::vector<std::coroutine_handle<>> resumed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!ended_) ended_ = reason;
+    resumed = serve_awaiting_locked();
+    changed_.notify_all();
+    wake_locked();
+  }
+  resume(std::move(resumed));
+}
+
+void Bench::refuse(const Fault& fault) {
+  std::vector<std::coroutine_handle<>> resumed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!refusal_) refusal_ = fault;
+    resumed = serve_awaiting_locked();
+    changed_.notify_all();
+  }
+  resume(std::move(resumed));
+}
+
+void Bench::throw_if_refused() const {
+  const std::lock_guard lock(mutex_);
+  if (refusal_)
+    throw Refused(refusal_->code, std::string(name_of(refusal_->code)) + ": " + refusal_->text);
+}
+
+void Bench::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  if (!ended_) ended_ = RunEnd::closed;
+  changed_.notify_all();
+}
+
+std::optional<Delivery> Bench::next_pulled_locked() {
+  for (;;) {
+    if (pulled_) {
+      if (const auto index = pulled_->cursor.begin_next(false)) {
+        Entry entry;
+        while (read_ <= *index && reader_->next(entry)) ++read_;
+        if (pulled_->cursor.unbegun() < pullable_low) wake_locked();
+        Delivery delivery = detail::DeliveryAccess::own(pulled_, entry, *index);
+        if (reject_if_malformed_locked(delivery, *index)) continue;
+        return delivery;
+      }
+      pulled_ = {};
+    }
+    if (staged_.empty()) return std::nullopt;
+    pulled_ = std::move(staged_.front());
+    staged_.pop_front();
+    pulled_->taken_us.store(now_us(), std::memory_order_relaxed);
+    reader_.emplace(pulled_->hand.run.chunk.bytes());
+    read_ = 0;
+  }
+}
+
+std::optional<Delivery> Bench::pull(std::chrono::milliseconds timeout) {
+  const Instant deadline = deadline_after(read_clock(), timeout);
+  std::unique_lock lock(mutex_);
+  demand_.wanted = demand_.pulling = true;
+  std::optional<Delivery> delivery;
+  while (!over_locked() && !(delivery = next_pulled_locked())) {
+    ++demand_.pulls;
+    wake_locked();
+    const auto woken = changed_.wait_until(lock, steady(deadline));
+    --demand_.pulls;
+    if (woken == std::cv_status::timeout && read_clock() >= deadline) {
+      if (!over_locked()) delivery = next_pulled_locked();
+      break;
+    }
+  }
+  lock.unlock();
+  if (!delivery) throw_if_refused();
+  return delivery;
+}
+
+std::optional<Delivery> Bench::try_pull() {
+  const std::lock_guard lock(mutex_);
+  if (!demand_.pulling) wake_locked();
+  demand_.wanted = demand_.pulling = true;
+  if (over_locked()) return std::nullopt;
+  auto delivery = next_pulled_locked();
+  if (!delivery) wake_locked();
+  return delivery;
+}
+
+// A message whose meta is wrong is not for the user: it is rejected with the reason.
+bool Bench::reject_if_malformed_locked(Delivery& delivery, std::uint32_t index) {
+  const auto problem = detail::DeliveryAccess::check_meta(delivery);
+  if (!problem) return false;
+  detail::DeliveryAccess::disown(delivery);
+  events_.push_back(
+      Finished{pulled_->hand.id, index, 1, protocol::Verb::reject, std::nullopt, *problem});
+  wake_locked();
+  return true;
+}
+
+bool Bench::await(NextDelivery* waiting) {
+  const std::lock_guard lock(mutex_);
+  demand_.wanted = demand_.pulling = true;
+  if (over_locked()) return false;
+  waiting->delivery_ = next_pulled_locked();
+  if (waiting->delivery_) return false;
+  awaiting_.push_back(waiting);
+  ++demand_.pulls;
+  wake_locked();
+  return true;
+}
+
+// Gives what is at hand to coroutines that wait; returns those that go on.
+std::vector<std::coroutine_handle<>> Bench::serve_awaiting_locked() {
+  std::vector<std::coroutine_handle<>> resumed;
+  while (!awaiting_.empty()) {
+    NextDelivery* waiting = awaiting_.front();
+    if (!over_locked()) {
+      waiting->delivery_ = next_pulled_locked();
+      if (!waiting->delivery_) break;
+    }
+    awaiting_.pop_front();
+    --demand_.pulls;
+    resumed.push_back(waiting->waiting_);
+  }
+  if (options_.executor != nullptr) return resumed;
+  if (!resumed.empty()) ready_.signal();
+  resumable_.insert(resumable_.end(), resumed.begin(), resumed.end());
+  return {};
+}
+
+void Bench::resume(std::vector<std::coroutine_handle<>> resumed) {
+  for (const auto handle : resumed) gate_->post(*options_.executor, [handle] { handle.resume(); });
+}
+
+std::vector<std::coroutine_handle<>> Bench::take_resumable(bool& waiting) {
+  const std::lock_guard lock(mutex_);
+  waiting = !awaiting_.empty();
+  return std::exchange(resumable_, {});
+}
+
+void Bench::settle_fd() {
+  const std::lock_guard lock(mutex_);
+  const bool nothing =
+      staged_.empty() && resumable_.empty() && (!pulled_ || pulled_->cursor.unbegun() == 0);
+  if (nothing && !over_locked()) ready_.clear();
+}
+
+bool Bench::report(WorkerEvent event) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  events_.push_back(std::move(event));
+  wake_locked();
+  return true;
+}
+
+Bench::Work Bench::take_work() {
+  const std::lock_guard lock(mutex_);
+  dirty_ = false;
+  std::erase_if(staged_, [](const LeaseRef& lease) { return lease->cursor.unbegun() == 0; });
+  Work work{std::exchange(events_, {}), std::exchange(done_, {}), demand_};
+  work.demand.staged = static_cast<std::uint32_t>(staged_.size());
+  for (const LeaseRef& lease : staged_) work.demand.staged_messages += lease->cursor.unbegun();
+  work.demand.pullable = static_cast<std::uint32_t>(work.demand.staged_messages);
+  if (pulled_) work.demand.pullable += pulled_->cursor.unbegun();
+  return work;
+}
+
+void Bench::stage(std::vector<LeaseRef> hands) {
+  if (hands.empty()) return;
+  std::vector<std::coroutine_handle<>> resumed;
+  {
+    const std::lock_guard lock(mutex_);
+    for (LeaseRef& hand : hands) staged_.push_back(std::move(hand));
+    if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
+    resumed = serve_awaiting_locked();
+    if (demand_.pulling) ready_.signal();
+    changed_.notify_all();
+  }
+  resume(std::move(resumed));
+}
+
+bool Bench::may_sleep() {
+  const std::lock_guard lock(mutex_);
+  sleeping_ = !dirty_;
+  return sleeping_;
+}
+
+void Bench::awake() {
+  const std::lock_guard lock(mutex_);
+  sleeping_ = false;
+}
+
+}  // namespace peer
+}  // namespace pawl

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bench: where those who work on messages and the worker's I/O thread meet. The I/O thread stages
+// hands, the workers take them and report; whole hands change hands under one short lock. It
+// outlives the Worker for as long as a delivery or a running handler needs it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <pawl/worker.hpp>
+
+#include "core/chunk/chunk.hpp"
+#include "core/transport/wake_up.hpp"
+#include "patterns/peer/callbacks.hpp"
+#include "patterns/peer/hand_cursor.hpp"
+#include "patterns/peer/worker_machine.hpp"
+
+namespace pawl::peer {
+class Bench;
+}
+
+namespace pawl::detail {
+
+// A started hand.
+class Lease {
+ public:
+  Lease(std::shared_ptr<peer::Bench> owner, peer::Hand started)
+      : bench(std::move(owner)), hand(std::move(started)), cursor(hand.run.count) {}
+
+  const std::shared_ptr<peer::Bench> bench;
+  const peer::Hand hand;
+  peer::HandCursor cursor;
+  std::atomic<bool> lost{false};          // the session went without a resume
+  std::atomic<std::uint64_t> expired{0};  // of a pulled hand (≤ 64 messages): failed by time-out
+  std::atomic<bool> singly{false};        // one message at a time is begun (run), not many
+  std::atomic<std::int64_t> taken_us{0};  // when somebody took it; later with each extend
+  std::int64_t done_us = 0;
+  std::uint32_t sampled = 0;  // the I/O thread's: begun messages it has told of
+
+ private:
+  friend void retain(Lease*) noexcept;
+  friend void release(Lease*) noexcept;
+  std::atomic<std::uint32_t> references_{1};
+};
+void retain(Lease* lease) noexcept;
+void release(Lease* lease) noexcept;
+
+class LeaseRef {
+ public:
+  LeaseRef() = default;
+  explicit LeaseRef(Lease* adopted) : lease_(adopted) {}
+  LeaseRef(const LeaseRef& other) : lease_(other.lease_) {
+    if (lease_ != nullptr) retain(lease_);
+  }
+  LeaseRef(LeaseRef&& other) noexcept : lease_(std::exchange(other.lease_, nullptr)) {}
+  LeaseRef& operator=(LeaseRef other) noexcept {
+    std::swap(lease_, other.lease_);
+    return *this;
+  }
+  ~LeaseRef() {
+    if (lease_ != nullptr) release(lease_);
+  }
+  Lease* get() const { return lease_; }
+  Lease* operator->() const { return lease_; }
+  Lease& operator*() const { return *lease_; }
+  explicit operator bool() const { return lease_ != nullptr; }
+
+ private:
+  Lease* lease_ = nullptr;
+};
+
+// Makes deliveries.
+struct DeliveryAccess {
+  static void point(Delivery& delivery, Lease& lease, const Entry& entry, std::uint32_t index);
+  static Delivery own(const LeaseRef& lease, const Entry& entry, std::uint32_t index);
+  // Somebody else has seen to its outcome.
+  static void disown(Delivery& delivery);
+  // The fault of a meta that does not decode; decodes it if there is one.
+  static std::optional<std::string> check_meta(Delivery& delivery);
+};
+
+}  // namespace pawl::detail
+
+namespace pawl::peer {
+
+using detail::LeaseRef;
+
+class Bench : public std::enable_shared_from_this<Bench> {
+ public:
+  // What somebody waits for.
+  struct Demand {
+    bool wanted = false;        // anybody ever
+    std::uint32_t threads = 0;  // in run, and of them without a hand:
+    std::uint32_t threads_idle = 0;
+    std::uint64_t batch_messages = 0;  // waited for by run_batch
+    bool batching = false;             // run_batch is used
+    std::uint32_t pulls = 0;           // receive and next that wait
+    bool pulling = false;              // somebody pulls or polls
+    std::uint32_t staged = 0;          // hands nobody has taken
+    std::uint64_t staged_messages = 0;
+    std::uint32_t pullable = 0;  // messages that receive() would find
+  };
+  struct Work {
+    std::vector<WorkerEvent> events;
+    std::vector<LeaseRef> done;
+    Demand demand;
+  };
+
+  Bench(const WorkerOptions& options, std::shared_ptr<CallbackGate> gate)
+      : options_(options), gate_(std::move(gate)) {}
+
+  // run and run_batch -----------------------------------------------------------------------
+  void enter();
+  void leave();
+  // Reports `done`, if any, and takes the next hand; nothing when the run has ended.
+  LeaseRef exchange(LeaseRef done);
+  // The same with as many hands as make `messages_max` messages, at least one.
+  std::vector<LeaseRef> exchange(std::vector<LeaseRef> done, std::uint32_t messages_max);
+  RunEnd ended() const;
+  // Ends every run; the first reason counts.
+  void end(RunEnd reason);
+
+  // Pulling -----------------------------------------------------------------------------------
+  std::optional<Delivery> pull(std::chrono::milliseconds timeout);
+  std::optional<Delivery> try_pull();
+  // False: there is something (or never will be), do not suspend.
+  bool await(NextDelivery* waiting);
+  // Coroutines that go on in poll(); `waiting`: some wait still.
+  std::vector<std::coroutine_handle<>> take_resumable(bool& waiting);
+  // fd() or poll() will be used: keep something at hand.
+  void expect_pulls();
+  int fd() const { return ready_.fd(); }
+  // Clears fd() if nothing is left to do.
+  void settle_fd();
+
+  // Outcomes, any thread ------------------------------------------------------------------------
+  // False when it no longer matters.
+  bool report(WorkerEvent event);
+
+  // The I/O thread ------------------------------------------------------------------------------
+  Work take_work();
+  void stage(std::vector<LeaseRef> hands);
+  // Ends the I/O thread's sleep.
+  void poke();
+  void start_waking(std::function<void()> wake);
+  void refuse(const Fault& fault);
+  // No report matters any more.
+  void close();
+  bool may_sleep();
+  void awake();
+
+  const WorkerOptions& options() const { return options_; }
+  void throw_if_refused() const;
+  std::atomic<std::int64_t> believed_until_us{0};
+  std::atomic<std::int64_t> handler_timeout_us{0};
+
+ private:
+  bool over_locked() const { return ended_ || closed_ || refusal_; }
+  void touch_locked();
+  std::optional<Delivery> next_pulled_locked();
+  std::vector<std::coroutine_handle<>> serve_awaiting_locked();
+  void resume(std::vector<std::coroutine_handle<>> resumed);
+  bool reject_if_malformed_locked(Delivery& delivery, std::uint32_t index);
+  bool wait_for_hand(std::unique_lock<std::mutex>& lock);
+  void wake_locked();
+
+  const WorkerOptions options_;
+  std::shared_ptr<CallbackGate> gate_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::function<void()> wake_;
+  bool sleeping_ = false;  // the I/O thread
+  bool dirty_ = false;     // something happened since its last look
+
+  std::deque<LeaseRef> staged_;
+  std::vector<WorkerEvent> events_;
+  std::vector<LeaseRef> done_;
+  Demand demand_;
+  std::uint32_t busy_ = 0;  // hands taken by run and not reported
+  Instant active_at_{};     // something was staged or reported, for idle_exit
+
+  LeaseRef pulled_;  // the hand that receive() takes from, and where
+  std::optional<ChunkReader> reader_;
+  std::uint32_t read_ = 0;
+  std::deque<NextDelivery*> awaiting_;
+  std::vector<std::coroutine_handle<>> resumable_;
+  transport::WakeUp ready_;
+
+  std::optional<RunEnd> ended_;
+  bool closed_ = false;
+  std::optional<Fault> refusal_;
+};
+
+}  // namespace pawl::peer

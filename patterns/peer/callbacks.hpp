@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gate that every callback passes: after it has been shut, none begins.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include <pawl/executor.hpp>
+
+#include "core/time.hpp"
+
+namespace pawl::peer {
+
+class CallbackGate : public std::enable_shared_from_this<CallbackGate> {
+ public:
+  // Runs `callback` on `executor`, unless the gate is shut by then.
+  void post(Executor& executor, std::function<void()> callback);
+  // Waits until what was posted has begun, or `deadline`; then shuts. Returns how many were
+  // dropped.
+  std::uint64_t shut(Instant deadline);
+
+ private:
+  bool enter();
+
+  std::mutex mutex_;
+  std::condition_variable begun_;
+  std::uint64_t waiting_ = 0;  // posted, not begun
+  bool shut_ = false;
+};
+
+}  // namespace pawl::peer

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <pawl/delivery.hpp>
+
+#include <utility>
+
+#include "core/chunk/meta.hpp"
+#include "patterns/peer/bench.hpp"
+#include "patterns/peer/clock.hpp"
+
+namespace pawl {
+
+namespace detail {
+
+struct Details {
+  Meta meta;
+};
+
+void DeliveryAccess::point(Delivery& delivery, Lease& lease, const Entry& entry,
+                           std::uint32_t index) {
+  const peer::Run& run = lease.hand.run;
+  delivery.body_ = entry.body;
+  delivery.meta_ = entry.meta;
+  delivery.lease_ = run.lease;
+  delivery.offset_ = run.offset + index;
+  delivery.lane_ = run.lane;
+  delivery.attempt_ = run.attempt;
+  delivery.redelivered_ = (run.flags & protocol::deliver_flags::redelivered) != 0;
+  delivery.begun_us_ = lease.taken_us.load(std::memory_order_relaxed);
+  delivery.run_ = &lease;
+  delivery.details_.reset();
+}
+
+Delivery DeliveryAccess::own(const LeaseRef& lease, const Entry& entry, std::uint32_t index) {
+  Delivery delivery;
+  point(delivery, *lease, entry, index);
+  delivery.begun_us_ = peer::read_clock().time_since_epoch().count();
+  retain(lease.get());
+  delivery.counted_ = true;
+  delivery.owned_ = true;
+  return delivery;
+}
+
+std::optional<std::string> DeliveryAccess::check_meta(Delivery& delivery) {
+  if (delivery.meta_.empty()) return std::nullopt;
+  auto meta = decode_meta(delivery.meta_);
+  if (!meta) return meta.fault().text;
+  delivery.details_.reset(new Details{std::move(*meta)});
+  return std::nullopt;
+}
+
+void DeliveryAccess::disown(Delivery& delivery) {
+  delivery.owned_ = false;
+}
+
+}  // namespace detail
+
+Delivery::Delivery() noexcept = default;
+
+Delivery::Delivery(Delivery&& other) noexcept {
+  *this = std::move(other);
+}
+
+Delivery& Delivery::operator=(Delivery&& other) noexcept {
+  if (this == &other) return *this;
+  drop();
+  body_ = std::exchange(other.body_, {});
+  meta_ = std::exchange(other.meta_, {});
+  lease_ = other.lease_;
+  offset_ = other.offset_;
+  begun_us_ = other.begun_us_;
+  lane_ = other.lane_;
+  attempt_ = other.attempt_;
+  redelivered_ = other.redelivered_;
+  counted_ = std::exchange(other.counted_, false);
+  owned_ = std::exchange(other.owned_, false);
+  run_ = std::exchange(other.run_, nullptr);
+  details_ = std::move(other.details_);
+  return *this;
+}
+
+Delivery::~Delivery() {
+  drop();
+}
+
+void Delivery::drop() {
+  if (owned_) nack("dropped without an outcome");
+  if (counted_) detail::release(run_);
+  counted_ = owned_ = false;
+  run_ = nullptr;
+}
+
+const detail::Details& Delivery::details() const {
+  static const detail::Details nothing{};
+  if (!details_ && !meta_.empty()) {
+    auto meta = decode_meta(meta_);
+    details_.reset(new detail::Details{meta ? std::move(*meta) : Meta{}});
+  }
+  return details_ ? *details_ : nothing;
+}
+
+const Headers& Delivery::headers() const {
+  return details().meta.headers;
+}
+std::string_view Delivery::key() const {
+  return details().meta.key;
+}
+
+std::string_view Delivery::queue() const {
+  return run_ == nullptr ? std::string_view() : run_->bench->options().queue;
+}
+
+std::string Delivery::id() const {
+  return std::string(queue()) + "/" + std::to_string(lane_) + "/" + std::to_string(offset_);
+}
+
+std::string Delivery::origin() const {
+  const auto& origin = details().meta.origin;
+  if (!origin) return {};
+  return origin->queue + "/" + std::to_string(origin->lane) + "/" + std::to_string(origin->offset);
+}
+
+std::vector<FailureRecord> Delivery::history() const {
+  std::vector<FailureRecord> records;
+  for (const Failure& failure : details().meta.history) {
+    using Clock = std::chrono::system_clock;
+    const Clock::time_point at(
+        std::chrono::duration_cast<Clock::duration>(std::chrono::microseconds(failure.at.us)));
+    records.push_back({at, failure.worker, failure.reason, std::string(name_of(failure.kind))});
+  }
+  return records;
+}
+
+std::uint64_t Delivery::history_dropped() const {
+  return details().meta.history_dropped;
+}
+
+std::uint32_t Delivery::index() const {
+  return static_cast<std::uint32_t>(offset_ - run_->hand.run.offset);
+}
+
+bool Delivery::is_lost() const {
+  if (run_ == nullptr || run_->lost.load(std::memory_order_acquire)) return true;
+  return index() < 64 && (run_->expired.load(std::memory_order_acquire) >> index() & 1) != 0;
+}
+
+std::chrono::steady_clock::time_point Delivery::valid_until() const {
+  if (is_lost()) return {};
+  std::int64_t until = run_->bench->believed_until_us.load();
+  const std::int64_t timeout = run_->bench->handler_timeout_us.load();
+  if (timeout > 0) until = std::min(until, begun_us_ + timeout);
+  return peer::steady(Instant(Duration(until)));
+}
+
+void Delivery::extend() const {
+  if (is_lost()) return;
+  begun_us_ = peer::read_clock().time_since_epoch().count();
+  run_->bench->report(peer::Extend{run_->hand.id, index()});
+}
+
+namespace {
+
+std::optional<std::uint64_t> milliseconds_of(std::optional<std::chrono::milliseconds> delay) {
+  if (!delay) return std::nullopt;
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(delay->count(), 0));
+}
+
+}  // namespace
+
+bool Delivery::ack() {
+  if (!std::exchange(owned_, false) || is_lost()) return false;
+  return run_->bench->report(
+      peer::Finished{run_->hand.id, index(), 1, protocol::Verb::ack, {}, {}});
+}
+
+bool Delivery::nack(std::string_view reason, std::optional<std::chrono::milliseconds> delay) {
+  if (!std::exchange(owned_, false) || is_lost()) return false;
+  return run_->bench->report(peer::Finished{run_->hand.id, index(), 1, protocol::Verb::nack,
+                                            milliseconds_of(delay), std::string(reason)});
+}
+
+bool Delivery::reject(std::string_view reason) {
+  if (!std::exchange(owned_, false) || is_lost()) return false;
+  return run_->bench->report(
+      peer::Finished{run_->hand.id, index(), 1, protocol::Verb::reject, {}, std::string(reason)});
+}
+
+bool Delivery::give_back(std::optional<std::chrono::milliseconds> delay) {
+  if (!std::exchange(owned_, false) || is_lost()) return false;
+  return run_->bench->report(peer::Finished{
+      run_->hand.id, index(), 1, protocol::Verb::give_back, milliseconds_of(delay), {}});
+}
+
+}  // namespace pawl

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "patterns/peer/handling.hpp"
+
+#include <time.h>
+
+#include <system_error>
+#include <thread>
+
+#include "core/protocol/messages.hpp"
+
+namespace pawl::peer {
+namespace {
+
+using detail::DeliveryAccess;
+using detail::Lease;
+
+// Return is an ack, a throw is what its type says. Nothing passes this.
+template <class Call>
+BatchOutcome outcome_of(Call&& call) {
+  try {
+    call();
+    return {};
+  } catch (const Reject& reject) {
+    return {Verdict::reject, reject.what(), {}};
+  } catch (const Return& give_back) {
+    return {Verdict::give_back, {}, give_back.delay()};
+  } catch (const Nack& nack) {
+    return {Verdict::nack, nack.what(), nack.delay()};
+  } catch (const std::exception& error) {
+    return {Verdict::nack, error.what(), {}};
+  } catch (...) {
+    return {Verdict::nack, "the handler threw what is no std::exception", {}};
+  }
+}
+
+protocol::Verb verb_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::ack: return protocol::Verb::ack;
+    case Verdict::nack: return protocol::Verb::nack;
+    case Verdict::reject: return protocol::Verb::reject;
+    case Verdict::give_back: break;
+  }
+  return protocol::Verb::give_back;
+}
+
+Finished finished(const Lease& lease, std::uint32_t first, std::uint32_t count,
+                  const BatchOutcome& outcome) {
+  Finished event{lease.hand.id, first, count, verb_of(outcome.verdict), {}, outcome.reason};
+  if (outcome.delay) {
+    event.delay_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(outcome.delay->count(), 0));
+  }
+  return event;
+}
+
+// The kernel's coarse clock costs a quarter of the fine one, which for a fast handler is all there
+// is to save; it lags by at most one tick.
+constexpr std::int64_t coarse_lag_us = 10'000;
+
+bool may_begin(const Bench& bench) {
+  timespec at{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &at);
+  const std::int64_t now = std::int64_t{at.tv_sec} * 1'000'000 + at.tv_nsec / 1'000;
+  return now + coarse_lag_us < bench.believed_until_us.load(std::memory_order_relaxed);
+}
+
+// True: acked. Anything else is reported here.
+bool handle_one(Bench& bench, Lease& lease, Delivery& delivery, std::uint32_t index,
+                const Handler& handler) {
+  BatchOutcome outcome;
+  if (auto problem = DeliveryAccess::check_meta(delivery)) {
+    outcome = {Verdict::reject, std::move(*problem), {}};
+  } else {
+    outcome = outcome_of([&] { handler(delivery); });
+  }
+  if (outcome.verdict == Verdict::ack) return true;
+  const auto [from, to] = lease.cursor.pass();
+  if (from < to) bench.report(finished(lease, from, to - from, {}));
+  bench.report(finished(lease, index, 1, outcome));
+  return false;
+}
+
+void work_hand(Bench& bench, Lease& lease, const Handler& handler) {
+  ChunkReader reader(lease.hand.run.chunk.bytes());
+  Delivery delivery;
+  Entry entry;
+  bool acked = false;
+  while (may_begin(bench)) {
+    const auto index = lease.cursor.begin_next(acked);
+    if (!index || !reader.next(entry)) return;
+    DeliveryAccess::point(delivery, lease, entry, *index);
+    acked = handle_one(bench, lease, delivery, *index, handler);
+  }
+  if (acked) lease.cursor.note_acked();
+}
+
+struct Batch {
+  std::vector<Delivery> deliveries;
+  std::vector<BatchOutcome> outcomes;
+  std::vector<std::pair<Lease*, std::uint32_t>> origins;
+
+  void clear() {
+    deliveries.clear();
+    outcomes.clear();
+    origins.clear();
+  }
+};
+
+void begin_batch(Bench& bench, const std::vector<LeaseRef>& hands, Batch& batch) {
+  batch.clear();
+  for (const LeaseRef& lease : hands) {
+    const auto [first, end] = lease->cursor.begin_all();
+    ChunkReader reader(lease->hand.run.chunk.bytes());
+    reader.skip(first);
+    Entry entry;
+    for (std::uint32_t i = first; i < end && reader.next(entry); ++i) {
+      Delivery delivery;
+      DeliveryAccess::point(delivery, *lease, entry, i);
+      if (auto problem = DeliveryAccess::check_meta(delivery)) {
+        bench.report(finished(*lease, i, 1, {Verdict::reject, std::move(*problem), {}}));
+        continue;
+      }
+      batch.deliveries.push_back(std::move(delivery));
+      batch.origins.emplace_back(lease.get(), i);
+    }
+  }
+  batch.outcomes.resize(batch.deliveries.size());
+}
+
+// Neighbours with the same outcome are one report.
+void report_batch(Bench& bench, const Batch& batch) {
+  const auto same = [&](std::size_t a, std::size_t b) {
+    const BatchOutcome& x = batch.outcomes[a];
+    const BatchOutcome& y = batch.outcomes[b];
+    return batch.origins[a].first == batch.origins[b].first &&
+           batch.origins[a].second + (b - a) == batch.origins[b].second && x.verdict == y.verdict &&
+           x.delay == y.delay && x.reason == y.reason;
+  };
+  for (std::size_t first = 0; first < batch.outcomes.size();) {
+    std::size_t end = first + 1;
+    while (end < batch.outcomes.size() && same(first, end)) ++end;
+    const auto [lease, index] = batch.origins[first];
+    bench.report(
+        finished(*lease, index, static_cast<std::uint32_t>(end - first), batch.outcomes[first]));
+    first = end;
+  }
+}
+
+void work_batch(Bench& bench, const std::vector<LeaseRef>& hands, const BatchHandler& handler,
+                Batch& batch) {
+  if (!may_begin(bench)) return;  // what is not begun goes back
+  begin_batch(bench, hands, batch);
+  if (batch.deliveries.empty()) return;
+  const BatchOutcome whole =
+      outcome_of([&] { handler(batch.deliveries, std::span(batch.outcomes)); });
+  if (whole.verdict != Verdict::ack) {
+    std::fill(batch.outcomes.begin(), batch.outcomes.end(), whole);
+  }
+  report_batch(bench, batch);
+}
+
+// Runs `work` here and on the other threads. An exception of ours (out of memory) ends the run.
+template <class Work>
+RunEnd on_threads(Bench& bench, Work work) {
+  const auto guarded = [&] {
+    bench.enter();
+    try {
+      work();
+    } catch (...) {
+      bench.end(RunEnd::closed);
+    }
+    bench.leave();
+  };
+  std::vector<std::thread> others;
+  try {
+    while (others.size() + 1 < bench.options().threads) others.emplace_back(guarded);
+  } catch (const std::system_error&) {
+    bench.end(RunEnd::closed);  // no more threads: better none than fewer than asked for
+  }
+  guarded();
+  for (std::thread& thread : others) thread.join();
+  return bench.ended();
+}
+
+}  // namespace
+
+RunEnd run_singly(const std::shared_ptr<Bench>& bench, const Handler& handler) {
+  return on_threads(*bench, [&] {
+    LeaseRef lease;
+    while ((lease = bench->exchange(std::move(lease)))) work_hand(*bench, *lease, handler);
+  });
+}
+
+RunEnd run_batches(const std::shared_ptr<Bench>& bench, const BatchHandler& handler) {
+  return on_threads(*bench, [&] {
+    std::vector<LeaseRef> hands;
+    Batch batch;
+    for (;;) {
+      hands = bench->exchange(std::move(hands), bench->options().batch_messages_max);
+      if (hands.empty()) return;
+      work_batch(*bench, hands, handler, batch);
+    }
+  });
+}
+
+void handle(Delivery& delivery, const Handler& handler) {
+  const BatchOutcome outcome = outcome_of([&] { handler(delivery); });
+  switch (outcome.verdict) {
+    case Verdict::ack: delivery.ack(); break;
+    case Verdict::nack: delivery.nack(outcome.reason, outcome.delay); break;
+    case Verdict::reject: delivery.reject(outcome.reason); break;
+    case Verdict::give_back: delivery.give_back(outcome.delay); break;
+  }
+}
+
+}  // namespace pawl::peer

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a producer's and a worker's I/O thread have in common: the socket, the sleep, and the
+// carrying out of PeerEffects.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <pawl/connection.hpp>
+#include <pawl/executor.hpp>
+
+#include "core/transport/dealer_socket.hpp"
+#include "core/transport/wake_up.hpp"
+#include "patterns/peer/callbacks.hpp"
+#include "patterns/peer/session_machine.hpp"
+
+namespace pawl::peer {
+
+class Link {
+ public:
+  struct Options {
+    std::string endpoint;
+    void* context = nullptr;
+    std::function<void(const ConnectionEvent&)> on_connection;
+    Executor* executor = nullptr;
+    Log log;
+  };
+
+  // Makes the first socket, so that an endpoint that can never work is said at once
+  // (std::invalid_argument).
+  explicit Link(Options options);
+
+  // The I/O thread only ------------------------------------------------------------------------
+  // The next message, of at most `socket_reads_max` a turn.
+  bool receive(WireMessage& message);
+  // Has the connection broken?
+  bool broken();
+  // What went wrong with the sends, if anything did.
+  std::optional<SocketFailed> carry_out(PeerEffects& effects);
+  void sleep_until(Instant deadline, Instant now);
+  void close(int linger_ms);
+
+  // Any thread ---------------------------------------------------------------------------------
+  void wake() const { wake_.signal(); }
+  void log(LogLevel level, const std::string& text) const;
+  ConnectionState state() const { return state_.load(); }
+  CallbackGate& gate() { return *gate_; }
+  const std::shared_ptr<CallbackGate>& shared_gate() const { return gate_; }
+
+ private:
+  void announce(const ConnectionEvent& event);
+
+  Options options_;
+  std::optional<transport::DealerSocket> socket_;
+  bool unused_ = true;  // the first socket has not been asked for yet
+  transport::WakeUp wake_;
+  std::shared_ptr<CallbackGate> gate_ = std::make_shared<CallbackGate>();
+  std::atomic<ConnectionState> state_{ConnectionState::connecting};
+};
+
+// A queue's, producer's or peer's name as the protocol allows it; std::invalid_argument otherwise.
+void require_name(const std::string& what, const std::string& name);
+// host:pid
+std::string default_peer_name();
+std::uint64_t random_seed();
+// 32 hexadecimal digits that nobody else has.
+std::string random_name();
+
+}  // namespace pawl::peer

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// The producer's shell: the turn around ProducerMachine, and the public face.
+#include <pawl/producer.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <thread>
+
+#include "core/chunk/meta.hpp"
+#include "core/limits.hpp"
+#include "patterns/peer/clock.hpp"
+#include "patterns/peer/link.hpp"
+#include "patterns/peer/outbox.hpp"
+
+namespace pawl {
+namespace {
+
+// What one turn reads before it looks at anything else.
+constexpr int socket_reads_max = 256;
+// For BYE; what is unconfirmed was waited for before.
+constexpr int linger_ms = 200;
+
+ProducerOptions checked(ProducerOptions options) {
+  peer::require_name("queue", options.queue);
+  if (!options.name.empty()) peer::require_name("name", options.name);
+  if (options.peer.empty()) options.peer = peer::default_peer_name();
+  if (options.peer.size() > limits::name_bytes_max) options.peer.resize(limits::name_bytes_max);
+  options.unconfirmed_messages_max = std::max<std::uint64_t>(options.unconfirmed_messages_max, 1);
+  return options;
+}
+
+peer::ProducerMachine::Options machine_options(const ProducerOptions& options) {
+  peer::ProducerMachine::Options machine;
+  machine.queue = options.queue;
+  machine.anonymous = options.name.empty();
+  machine.source = machine.anonymous ? peer::random_name() : options.name;
+  machine.durability = options.durability;
+  machine.peer = options.peer;
+  if (options.back_pressure == BackPressure::fail) machine.full_patience = Duration::zero();
+  if (options.back_pressure == BackPressure::wait) {
+    machine.full_patience = options.back_pressure_deadline;
+  }
+  return machine;
+}
+
+Bytes bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+std::vector<std::byte> meta_of(const Message& message) {
+  if (message.headers.empty() && message.key.empty()) return {};
+  Meta meta;
+  meta.key = message.key;
+  meta.headers = message.headers;
+  return encode_meta(meta);
+}
+
+}  // namespace
+
+class Producer::Shell {
+ public:
+  explicit Shell(ProducerOptions given)
+      : options_(checked(std::move(given))),
+        link_({options_.endpoint, options_.context, options_.on_connection, options_.executor,
+               options_.log}),
+        outbox_(options_, link_.shared_gate()),
+        machine_(machine_options(options_), peer::random_seed()),
+        thread_([this] { run(); }) {}
+
+  ~Shell() {
+    if (thread_.joinable()) close(options_.destructor_deadline);
+  }
+
+  Receipt send(Bytes meta, Bytes body, std::uint64_t sequence) {
+    peer::Outbox::Added added = outbox_.add(meta, body, sequence);
+    if (added.wake) link_.wake();
+    return std::move(added.receipt);
+  }
+
+  bool wait_open(std::chrono::milliseconds timeout);
+  Kept kept(std::chrono::milliseconds timeout);
+  SendResult flush(std::chrono::milliseconds deadline);
+  SendResult close(std::chrono::milliseconds deadline);
+  SendResult progress() const { return outbox_.progress(); }
+  ConnectionState state() const { return link_.state(); }
+  const ProducerOptions& options() const { return options_; }
+  void log(LogLevel level, const std::string& text) const { link_.log(level, text); }
+
+ private:
+  void run();
+  void turn();
+  void publish(const peer::ProducerEffects& effects);
+  void die(const std::string& why);
+
+  ProducerOptions options_;
+  peer::Link link_;
+  peer::Outbox outbox_;
+
+  // The I/O thread's own.
+  peer::ProducerMachine machine_;
+  std::optional<peer::SocketFailed> failed_;
+  bool left_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool leaving_ = false;
+  bool open_ = false;
+  std::optional<Kept> kept_;
+  std::optional<Fault> refusal_;
+  std::optional<SendResult> closed_;
+  std::timed_mutex closing_;
+  std::thread thread_;  // last: starts when everything else is there
+};
+
+void Producer::Shell::run() {
+  try {
+    while (!left_) turn();
+  } catch (const std::exception& e) {
+    die(e.what());
+  }
+}
+
+// See the top of session_machine.hpp; this is the only function that does anything.
+void Producer::Shell::turn() {
+  const Instant now = peer::read_clock();
+  peer::ProducerEffects effects;
+  if (link_.broken()) failed_ = peer::SocketFailed{"the connection broke"};
+  if (failed_) machine_.apply(*std::exchange(failed_, std::nullopt), now, effects);
+  WireMessage message;
+  for (int i = 0; i < socket_reads_max && link_.receive(message); ++i) {
+    machine_.apply(peer::Received{std::move(message)}, now, effects);
+  }
+  bool leaving = false;
+  {
+    const std::lock_guard lock(mutex_);
+    leaving = leaving_;
+  }
+  for (peer::Given& given : outbox_.take(machine_.quiet() || leaving)) {
+    machine_.apply(std::move(given), now, effects);
+  }
+  if (leaving) {
+    for (peer::Given& given : outbox_.take(true)) machine_.apply(std::move(given), now, effects);
+    machine_.apply(peer::Leave{}, now, effects);
+    left_ = true;
+  }
+  machine_.tick(now, effects);
+  failed_ = link_.carry_out(effects.peer);
+  publish(effects);
+  if (left_) return link_.close(linger_ms);
+  if (failed_ || !outbox_.may_sleep(machine_.quiet())) return;
+  link_.sleep_until(machine_.next_deadline(), now);
+  outbox_.awake();
+}
+
+void Producer::Shell::publish(const peer::ProducerEffects& effects) {
+  const auto& session = machine_.session();
+  const bool is_refused = session.state() == peer::SessionMachine::State::refused;
+  if (is_refused) outbox_.refuse(session.refusal(), session.refusal_text());
+  outbox_.answer(effects.answers);
+  const std::lock_guard lock(mutex_);
+  if (effects.opened && !kept_) {
+    kept_ = Kept{effects.opened->floor, {}, effects.opened->forgotten};
+    for (const auto& range : effects.opened->known) {
+      kept_->ranges.push_back({range.first, range.length});
+    }
+  }
+  if (is_refused && !refusal_) refusal_ = Fault{session.refusal(), session.refusal_text()};
+  open_ = machine_.is_open();
+  changed_.notify_all();
+}
+
+// Out of memory, most likely: nothing can be promised any more, so nothing is.
+void Producer::Shell::die(const std::string& why) {
+  link_.log(LogLevel::error, "the producer's I/O thread ended: " + why);
+  outbox_.refuse(Code::gone, why);
+  outbox_.abandon();
+  const std::lock_guard lock(mutex_);
+  refusal_ = Fault{Code::gone, why};
+  changed_.notify_all();
+}
+
+bool Producer::Shell::wait_open(std::chrono::milliseconds timeout) {
+  const Instant deadline = peer::deadline_after(peer::read_clock(), timeout);
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, peer::steady(deadline), [&] { return open_ || refusal_ || leaving_; });
+  if (refusal_) throw Refused(refusal_->code, refusal_->text);
+  return open_;
+}
+
+Kept Producer::Shell::kept(std::chrono::milliseconds timeout) {
+  const Instant deadline = peer::deadline_after(peer::read_clock(), timeout);
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, peer::steady(deadline), [&] { return kept_ || refusal_ || leaving_; });
+  if (refusal_) throw Refused(refusal_->code, refusal_->text);
+  if (!kept_) throw Unconfirmed("no hub at " + options_.endpoint + " has opened the queue in time");
+  return *kept_;
+}
+
+SendResult Producer::Shell::flush(std::chrono::milliseconds deadline) {
+  outbox_.wait_answered(peer::deadline_after(peer::read_clock(), deadline));
+  return outbox_.progress();
+}
+
+SendResult Producer::Shell::close(std::chrono::milliseconds deadline) {
+  const Instant end = peer::deadline_after(peer::read_clock(), deadline);
+  outbox_.close();
+  const std::unique_lock closing(closing_, peer::steady(end));
+  if (!closing.owns_lock()) return outbox_.progress();
+  if (closed_) return *closed_;
+  outbox_.wait_answered(end);
+  {
+    const std::lock_guard lock(mutex_);
+    leaving_ = true;
+    changed_.notify_all();
+  }
+  link_.wake();
+  thread_.join();
+  const std::uint64_t dropped = link_.gate().shut(end);
+  closed_ = outbox_.progress();
+  closed_->callbacks_dropped = dropped;
+  return *closed_;
+}
+
+Producer::Producer(ProducerOptions options) : shell_(std::make_unique<Shell>(std::move(options))) {}
+
+Producer::~Producer() {
+  const SendResult result = close(shell_->options().destructor_deadline);
+  if (result.complete()) return;
+  shell_->log(LogLevel::warning, "a producer of " + shell_->options().queue + " ended with " +
+                                     std::to_string(result.unconfirmed) + " unconfirmed and " +
+                                     std::to_string(result.refused) + " refused messages. " +
+                                     result.first_refusal);
+}
+
+Receipt Producer::send(std::span<const std::byte> body) {
+  return shell_->send({}, body, 0);
+}
+Receipt Producer::send(std::string_view body) {
+  return shell_->send({}, bytes_of(body), 0);
+}
+Receipt Producer::send(const Message& message) {
+  return shell_->send(meta_of(message), bytes_of(message.body), 0);
+}
+
+Receipt Producer::send_at(std::uint64_t sequence, const Message& message) {
+  if (sequence == 0) throw std::invalid_argument("send_at: sequences start at 1");
+  return shell_->send(meta_of(message), bytes_of(message.body), sequence);
+}
+Receipt Producer::send_at(std::uint64_t sequence, std::string_view body) {
+  if (sequence == 0) throw std::invalid_argument("send_at: sequences start at 1");
+  return shell_->send({}, bytes_of(body), sequence);
+}
+
+bool Producer::wait_open(std::chrono::milliseconds timeout) {
+  return shell_->wait_open(timeout);
+}
+Kept Producer::kept(std::chrono::milliseconds timeout) {
+  return shell_->kept(timeout);
+}
+SendResult Producer::flush(std::chrono::milliseconds deadline) {
+  return shell_->flush(deadline);
+}
+SendResult Producer::close(std::chrono::milliseconds deadline) {
+  return shell_->close(deadline);
+}
+SendResult Producer::progress() const {
+  return shell_->progress();
+}
+ConnectionState Producer::state() const {
+  return shell_->state();
+}
+
+bool Kept::has(std::uint64_t sequence) const {
+  if (sequence < floor) return true;
+  return std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
+    return sequence >= range.first && sequence - range.first < range.length;
+  });
+}
+
+std::uint64_t Kept::next() const {
+  return ranges.empty() ? floor : std::max(floor, ranges.back().first + ranges.back().length);
+}
+
+}  // namespace pawl

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The worker's public face.
+#include <pawl/worker.hpp>
+
+#include <mutex>
+
+#include "patterns/peer/clock.hpp"
+#include "patterns/peer/handling.hpp"
+#include "patterns/peer/worker_loop.hpp"
+
+namespace pawl {
+
+class Worker::Shell {
+ public:
+  explicit Shell(WorkerOptions options) : loop(std::move(options)) {}
+
+  peer::WorkerLoop loop;
+  std::timed_mutex closing;
+  std::optional<CloseResult> closed;
+
+  peer::Bench& bench() { return *loop.bench(); }
+};
+
+Worker::Worker(WorkerOptions options) : shell_(std::make_unique<Shell>(std::move(options))) {}
+
+Worker::~Worker() {
+  const CloseResult result = close(shell_->bench().options().destructor_deadline);
+  if (result.clean) return;
+  std::string text = "a worker of " + shell_->bench().options().queue + " ended with " +
+                     std::to_string(result.unanswered) + " outcomes not answered";
+  for (const std::string& id : result.still_running) text += ", " + id + " unsettled";
+  shell_->loop.link().log(LogLevel::warning, text);
+}
+
+// The bench outlives this Worker for as long as its handlers run.
+RunEnd Worker::run(const Handler& handler) {
+  const std::shared_ptr<peer::Bench> bench = shell_->loop.bench();
+  const RunEnd end = peer::run_singly(bench, handler);
+  bench->throw_if_refused();
+  return end;
+}
+
+RunEnd Worker::run_batch(const BatchHandler& handler) {
+  const std::shared_ptr<peer::Bench> bench = shell_->loop.bench();
+  const RunEnd end = peer::run_batches(bench, handler);
+  bench->throw_if_refused();
+  return end;
+}
+
+std::optional<Delivery> Worker::receive(std::chrono::milliseconds timeout) {
+  return shell_->bench().pull(timeout);
+}
+
+int Worker::fd() const {
+  shell_->bench().expect_pulls();
+  return shell_->bench().fd();
+}
+
+std::optional<Delivery> Worker::poll() {
+  peer::Bench& bench = shell_->bench();
+  bench.settle_fd();
+  bool waiting = false;
+  const auto resumable = bench.take_resumable(waiting);
+  for (const auto handle : resumable) handle.resume();
+  // Where coroutines do the work, a message is theirs.
+  std::optional<Delivery> delivery;
+  if (resumable.empty() && !waiting) delivery = bench.try_pull();
+  bench.settle_fd();
+  return delivery;
+}
+
+std::size_t Worker::poll(const Handler& handler, std::size_t messages_max) {
+  std::size_t count = 0;
+  while (count < messages_max) {
+    auto delivery = shell_->bench().try_pull();
+    if (!delivery) break;
+    peer::handle(*delivery, handler);
+    ++count;
+  }
+  shell_->bench().settle_fd();
+  return count;
+}
+
+NextDelivery Worker::next() {
+  return NextDelivery(shell_->loop.bench());
+}
+
+bool NextDelivery::await_ready() {
+  return false;
+}
+
+bool NextDelivery::await_suspend(std::coroutine_handle<> waiting) {
+  waiting_ = waiting;
+  // Once it is on the bench, another thread may resume and destroy this at any time.
+  const std::shared_ptr<peer::Bench> bench = bench_;
+  return bench->await(this);
+}
+
+std::optional<Delivery> NextDelivery::await_resume() {
+  return std::move(delivery_);
+}
+
+bool Worker::wait_open(std::chrono::milliseconds timeout) {
+  return shell_->loop.wait_open(timeout);
+}
+
+bool Worker::drain(std::chrono::milliseconds deadline) {
+  const Instant end = peer::deadline_after(peer::read_clock(), deadline);
+  shell_->bench().end(RunEnd::drained);
+  shell_->loop.ask_to_drain();
+  return shell_->loop.wait_drained(end);
+}
+
+void Worker::stop() {
+  shell_->bench().end(RunEnd::stopped);
+  shell_->loop.ask_to_drain();
+}
+
+CloseResult Worker::close(std::chrono::milliseconds deadline) {
+  const Instant end = peer::deadline_after(peer::read_clock(), deadline);
+  shell_->bench().end(RunEnd::closed);
+  const std::unique_lock closing(shell_->closing, peer::steady(end));
+  if (!closing.owns_lock()) return {.clean = false, .progress = progress()};
+  if (shell_->closed) return *shell_->closed;
+  shell_->loop.ask_to_drain();
+  shell_->loop.wait_drained(end);
+  shell_->closed = shell_->loop.end(end);
+  return *shell_->closed;
+}
+
+WorkerProgress Worker::progress() const {
+  return shell_->loop.progress();
+}
+ConnectionState Worker::state() const {
+  return shell_->loop.link().state();
+}
+
+}  // namespace pawl

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "patterns/peer/worker_loop.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/check.hpp"
+#include "core/codes.hpp"
+#include "core/limits.hpp"
+#include "patterns/peer/clock.hpp"
+
+namespace pawl::peer {
+namespace {
+
+using detail::Lease;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr int socket_reads_max = 256;
+constexpr int linger_ms = 200;
+// A hand is worked off in about this time: long enough to hide the hand-over, short enough that
+// outcomes are not kept waiting.
+constexpr std::int64_t hand_time_us = 300;
+// After this, what was acked in a hand that is still worked on is collected, and idle threads may
+// have the rest of it.
+constexpr Duration hand_late = milliseconds(5);
+constexpr std::uint32_t pulled_messages = 16;
+constexpr std::uint32_t pullable_target = 8;
+
+WorkerMachine::Options machine_options(const WorkerOptions& options) {
+  return {options.queue, options.peer, options.prefetch_messages, options.prefetch_bytes,
+          options.slots};
+}
+
+WorkerOptions checked(WorkerOptions options) {
+  require_name("queue", options.queue);
+  if (options.peer.empty()) options.peer = default_peer_name();
+  if (options.peer.size() > limits::name_bytes_max) options.peer.resize(limits::name_bytes_max);
+  options.threads = std::max(options.threads, 1U);
+  options.slots = std::max(options.slots, options.threads);
+  options.prefetch_messages = std::max(options.prefetch_messages, 1U);
+  options.prefetch_bytes = std::max<std::uint64_t>(options.prefetch_bytes, 1);
+  options.batch_messages_max = std::clamp(options.batch_messages_max, 1U, options.slots);
+  return options;
+}
+
+}  // namespace
+
+WorkerLoop::WorkerLoop(WorkerOptions options)
+    : options_(checked(std::move(options))),
+      link_({options_.endpoint, options_.context, options_.on_connection, options_.executor,
+             options_.log}),
+      bench_(std::make_shared<Bench>(options_, link_.shared_gate())),
+      machine_(machine_options(options_), random_seed()) {
+  bench_->start_waking([this] { link_.wake(); });
+  thread_ = std::thread([this] { run(); });
+}
+
+WorkerLoop::~WorkerLoop() {
+  if (thread_.joinable()) end(read_clock());
+}
+
+void WorkerLoop::run() {
+  try {
+    while (!left_) turn();
+    return;
+  } catch (const std::exception& e) {
+    link_.log(LogLevel::error, std::string("the worker's I/O thread ended: ") + e.what());
+    bench_->refuse({Code::gone, e.what()});
+  }
+  const std::lock_guard lock(mutex_);
+  refusal_ = Fault{Code::gone, "the worker's I/O thread ended"};
+  result_.clean = false;
+  changed_.notify_all();
+}
+
+// See the top of worker_machine.hpp; this is the only function that does anything.
+void WorkerLoop::turn() {
+  const Instant now = read_clock();
+  WorkerEffects effects;
+  again_ = false;
+  if (link_.broken()) failed_ = SocketFailed{"the connection broke"};
+  if (failed_) machine_.apply(*std::exchange(failed_, std::nullopt), now, effects);
+  WireMessage message;
+  for (int i = 0; i < socket_reads_max && link_.receive(message); ++i) {
+    machine_.apply(Received{std::move(message)}, now, effects);
+  }
+  const Bench::Work work = bench_->take_work();
+  take_reports(now, work, effects);
+  sample(now, effects);
+  recall(now, effects);
+  leave(now, effects);
+  machine_.tick(now, effects);
+  mark_lost(now, effects);
+  bench_->believed_until_us.store(machine_.session().believed_until().time_since_epoch().count());
+  bench_->handler_timeout_us.store(machine_.handler_timeout().count());
+  failed_ = link_.carry_out(effects.peer);
+  if (!left_) stage(now, work.demand, effects);
+  publish(work.demand);
+  if (left_) return link_.close(linger_ms);
+  if (failed_ || again_ || !bench_->may_sleep()) return;
+  link_.sleep_until(std::min(machine_.next_deadline(), next_sample(now)), now);
+  bench_->awake();
+}
+
+void WorkerLoop::take_reports(Instant now, const Bench::Work& work, WorkerEffects& effects) {
+  for (const WorkerEvent& event : work.events) machine_.apply(event, now, effects);
+  for (const LeaseRef& lease : work.done) {
+    learn_pace(*lease);
+    finish_hand(*lease, now, effects);
+  }
+  if (work.demand.wanted && !std::exchange(wanted_, true)) machine_.apply(Want{}, now, effects);
+  bool draining = false;
+  {
+    const std::lock_guard lock(mutex_);
+    draining = draining_;
+  }
+  if (draining && !std::exchange(drained_, true)) machine_.apply(Drain{}, now, effects);
+}
+
+// Collects what was acked and not told yet.
+void WorkerLoop::finish_hand(Lease& lease, Instant now, WorkerEffects& effects) {
+  const auto [from, to] = lease.cursor.collect();
+  if (from < to) {
+    machine_.apply(Finished{lease.hand.id, from, to - from, protocol::Verb::ack, {}, {}}, now,
+                   effects);
+  }
+  take_away(lease, 0, now, effects);
+}
+
+void WorkerLoop::take_away(Lease& lease, std::uint32_t keep, Instant now, WorkerEffects& effects) {
+  const std::uint32_t before = lease.cursor.limit();
+  const std::uint32_t end = lease.cursor.limit_to(keep);
+  if (end < before) machine_.apply(Untouched{lease.hand.id, end}, now, effects);
+}
+
+void WorkerLoop::learn_pace(const Lease& lease) {
+  const std::uint32_t begun = lease.cursor.begun();
+  if (begun == 0 || !lease.singly.load()) return;
+  const std::int64_t spent = std::max<std::int64_t>(lease.done_us - lease.taken_us.load(), 1);
+  const std::int64_t fits = hand_time_us * begun / spent;
+  const std::uint32_t most = std::max(options_.slots / (2 * options_.threads), 1U);
+  const std::uint32_t grown = std::min(hand_messages_ * 4, most);
+  hand_messages_ =
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(fits, 1, std::int64_t{grown}));
+}
+
+// Tells the machine what was begun, for its time-outs, and collects acks from hands that take long.
+void WorkerLoop::sample(Instant now, WorkerEffects& effects) {
+  for (const LeaseRef& lease : active_) {
+    const std::int64_t taken = lease->taken_us.load(std::memory_order_relaxed);
+    if (taken == 0) continue;
+    const bool singly = lease->singly.load(std::memory_order_acquire);
+    const bool late = now - Instant(Duration(taken)) >= hand_late;
+    if (singly && late && lease->hand.run.count > 1) {
+      const auto [from, to] = lease->cursor.collect();
+      if (from < to) {
+        machine_.apply(Finished{lease->hand.id, from, to - from, protocol::Verb::ack, {}, {}}, now,
+                       effects);
+      }
+    }
+    if (!machine_.has_handler_timeout()) continue;
+    const std::uint32_t begun = lease->cursor.begun();
+    if (begun == lease->sampled) continue;
+    const std::uint32_t first = singly ? begun - 1 : lease->sampled;
+    machine_.apply(Begun{lease->hand.id, first, begun - first, singly}, now, effects);
+    lease->sampled = begun;
+  }
+  std::erase_if(active_, [&](const LeaseRef& lease) { return !machine_.has_hand(lease->hand.id); });
+}
+
+// Takes what was not begun out of hands, the latest hand first.
+void WorkerLoop::recall(Instant now, WorkerEffects& effects) {
+  const std::uint64_t wanted = std::exchange(effects.recall, 0);
+  std::uint64_t taken = 0;
+  for (auto at = active_.rbegin(); at != active_.rend() && taken < wanted; ++at) {
+    Lease& lease = **at;
+    const std::uint32_t before = lease.cursor.limit();
+    const std::uint32_t unbegun = lease.cursor.unbegun();
+    const auto take = static_cast<std::uint32_t>(std::min<std::uint64_t>(unbegun, wanted - taken));
+    take_away(lease, unbegun - take, now, effects);
+    taken += before - lease.cursor.limit();
+  }
+  if (taken > 0 && !drained_) machine_.apply(GiveBack{taken}, now, effects);
+}
+
+void WorkerLoop::mark_lost(Instant now, WorkerEffects& effects) {
+  for (const auto& timed_out : effects.timed_out) {
+    for (const LeaseRef& lease : active_) {
+      if (lease->hand.id != timed_out.hand) continue;
+      for (std::uint32_t i = 0; i < timed_out.count && timed_out.first + i < 64; ++i) {
+        lease->expired.fetch_or(std::uint64_t{1} << (timed_out.first + i));
+      }
+      take_away(*lease, 0, now, effects);
+      again_ = true;
+    }
+  }
+  if (!effects.all_lost) return;
+  for (const LeaseRef& lease : active_) {
+    lease->lost.store(true, std::memory_order_release);
+    lease->cursor.limit_to(0);
+  }
+  active_.clear();
+}
+
+bool WorkerLoop::start_one(std::uint32_t messages_max, Instant now, std::vector<LeaseRef>& hands) {
+  if (options_.count_max != 0) {
+    const std::uint64_t started = machine_.counts().started;
+    if (started >= options_.count_max) return false;
+    messages_max = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(messages_max, options_.count_max - started));
+  }
+  auto hand = machine_.start(messages_max, now);
+  if (!hand) return false;
+  hands.emplace_back(new Lease(bench_, std::move(*hand)));
+  active_.push_back(hands.back());
+  return true;
+}
+
+void WorkerLoop::stage(Instant now, const Bench::Demand& demand, WorkerEffects& effects) {
+  std::vector<LeaseRef> hands;
+  if (demand.batching) {
+    std::uint64_t staged = demand.staged_messages;
+    while (staged < demand.batch_messages &&
+           start_one(static_cast<std::uint32_t>(demand.batch_messages - staged), now, hands)) {
+      staged += hands.back()->hand.run.count;
+    }
+  } else if (demand.threads > 0) {
+    if (demand.threads_idle > demand.staged && machine_.ready_messages() == 0) {
+      share_out(now, effects);
+    }
+    // Ahead of need only for fast handlers, which would wait for us otherwise.
+    const bool fast = hand_messages_ > 1;
+    const std::uint32_t target = demand.threads_idle + (fast ? demand.threads : 0);
+    std::uint32_t staged = demand.staged;
+    while (staged < target && start_one(hand_messages_, now, hands)) ++staged;
+  }
+  if (demand.pulling) {
+    std::uint32_t pullable = demand.pullable;
+    while (pullable < pullable_target + demand.pulls && start_one(pulled_messages, now, hands)) {
+      pullable += hands.back()->hand.run.count;
+    }
+  }
+  bench_->stage(std::move(hands));
+}
+
+// Threads idle while others sit on messages that they have not begun: half of the largest such hand
+// is ready again.
+void WorkerLoop::share_out(Instant now, WorkerEffects& effects) {
+  const LeaseRef* most = nullptr;
+  for (const LeaseRef& lease : active_) {
+    const std::int64_t taken = lease->taken_us.load(std::memory_order_relaxed);
+    if (taken == 0 || now - Instant(Duration(taken)) < hand_late) continue;
+    if (lease->cursor.unbegun() == 0) continue;
+    if (most == nullptr || lease->cursor.unbegun() > (*most)->cursor.unbegun()) most = &lease;
+  }
+  if (most != nullptr) take_away(**most, (*most)->cursor.unbegun() / 2, now, effects);
+}
+
+Instant WorkerLoop::next_sample(Instant now) const {
+  Instant due = never;
+  for (const LeaseRef& lease : active_) {
+    if (lease->taken_us.load(std::memory_order_relaxed) == 0) continue;
+    if (lease->singly.load() && lease->cursor.limit() > 1) due = std::min(due, now + hand_late);
+    if (!machine_.has_handler_timeout()) continue;
+    due = std::min(due, now + std::max<Duration>(machine_.handler_timeout() / 4, milliseconds(1)));
+  }
+  return due;
+}
+
+void WorkerLoop::leave(Instant now, WorkerEffects& effects) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!leaving_) return;
+  }
+  bench_->close();
+  CloseResult result;
+  for (const auto& range : machine_.open_ranges()) {
+    for (std::uint64_t i = 0; i < range.length; ++i) {
+      result.still_running.push_back(options_.queue + "/" + std::to_string(range.lane) + "/" +
+                                     std::to_string(range.offset + i));
+    }
+  }
+  result.unanswered = machine_.unanswered();
+  result.clean = machine_.is_empty();
+  machine_.apply(Leave{}, now, effects);
+  left_ = true;
+  const std::lock_guard lock(mutex_);
+  result_ = std::move(result);
+}
+
+void WorkerLoop::publish(const Bench::Demand& demand) {
+  const auto& session = machine_.session();
+  const bool is_refused = session.state() == SessionMachine::State::refused;
+  if (is_refused && !refusal_) bench_->refuse({session.refusal(), session.refusal_text()});
+  const auto& counts = machine_.counts();
+  if (options_.count_max != 0 && counts.started >= options_.count_max && machine_.in_hand() == 0 &&
+      demand.threads > 0) {
+    bench_->end(RunEnd::counted);
+  }
+  const std::lock_guard lock(mutex_);
+  if (is_refused && !refusal_) refusal_ = Fault{session.refusal(), session.refusal_text()};
+  open_ = machine_.is_open();
+  empty_ = drained_ && machine_.is_empty();
+  progress_ = {counts.received, counts.started,  counts.acked, counts.nacked,
+               counts.rejected, counts.returned, counts.stale, counts.timed_out};
+  changed_.notify_all();
+}
+
+bool WorkerLoop::wait_open(std::chrono::milliseconds timeout) {
+  const Instant deadline = deadline_after(read_clock(), timeout);
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, steady(deadline), [&] { return open_ || refusal_ || leaving_; });
+  if (refusal_) {
+    throw Refused(refusal_->code, std::string(name_of(refusal_->code)) + ": " + refusal_->text);
+  }
+  return open_;
+}
+
+void WorkerLoop::ask_to_drain() {
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+  }
+  bench_->poke();
+}
+
+bool WorkerLoop::wait_drained(Instant deadline) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_until(lock, steady(deadline), [&] { return empty_ || refusal_; }) && empty_;
+}
+
+CloseResult WorkerLoop::end(Instant deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    leaving_ = true;
+    changed_.notify_all();
+  }
+  bench_->poke();
+  thread_.join();
+  bench_->start_waking([] {});  // deliveries may outlive us
+  link_.gate().shut(deadline);
+  const std::lock_guard lock(mutex_);
+  result_.progress = progress_;
+  return result_;
+}
+
+WorkerProgress WorkerLoop::progress() const {
+  const std::lock_guard lock(mutex_);
+  return progress_;
+}
+
+}  // namespace pawl::peer

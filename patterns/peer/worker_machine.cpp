@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// Getting messages and handing them on. What becomes of them is worker_settling.cpp.
+#include "patterns/peer/worker_machine.hpp"
+
+#include <algorithm>
+
+#include "core/check.hpp"
+#include "core/chunk/chunk.hpp"
+#include "core/codes.hpp"
+#include "core/limits.hpp"
+#include "core/protocol/codec.hpp"
+
+namespace pawl::peer {
+namespace {
+
+constexpr std::uint32_t handle = 1;  // a worker's session opens one queue
+constexpr Duration reopen_after = std::chrono::milliseconds(500);
+// The hub stops at 1,024 DELIVERs that we have not said we have.
+constexpr std::uint64_t delivers_before_beat = limits::delivers_unreceived_max / 4;
+
+}  // namespace
+
+void WorkerMachine::apply(WorkerEvent event, Instant now, WorkerEffects& effects) {
+  if (auto* received = std::get_if<Received>(&event)) {
+    on_received(std::move(*received), now, effects);
+  } else if (auto* finished = std::get_if<Finished>(&event)) {
+    on_finished(*finished);
+  } else if (auto* begun = std::get_if<Begun>(&event)) {
+    on_begun(*begun, now);
+  } else if (auto* untouched = std::get_if<Untouched>(&event)) {
+    on_untouched(*untouched);
+  } else if (auto* extend = std::get_if<Extend>(&event)) {
+    on_extend(*extend, now);
+  } else if (auto* give_back = std::get_if<GiveBack>(&event)) {
+    give_back_ready(give_back->messages);
+  } else if (std::holds_alternative<Want>(event)) {
+    wanted_ = true;
+  } else if (std::holds_alternative<Drain>(event)) {
+    on_drain(effects);
+  } else if (auto* failed = std::get_if<SocketFailed>(&event)) {
+    session_.lose(now, failed->why, effects.peer);
+    on_ended(effects);
+  } else {
+    on_leave(effects);
+  }
+}
+
+void WorkerMachine::tick(Instant now, WorkerEffects& effects) {
+  if (session_.tick(now, got_, settled_upto_, effects.peer) == SessionMachine::News::ended) {
+    on_ended(effects);
+  }
+  if (session_.greet_due(now)) session_.greet(now, held(), effects.peer);
+  if (session_.established() && now >= open_at_) {
+    open_at_ = never;
+    on_welcomed(effects);
+  }
+  if (has_handler_timeout()) expire_handlers(now, effects);
+  if (!opened_) return;
+  send_settles(effects);
+  grant(effects);
+  if (got_ - beaten_got_ >= delivers_before_beat) {
+    beaten_got_ = got_;
+    session_.beat(now, got_, settled_upto_, effects.peer);
+  }
+}
+
+Instant WorkerMachine::next_deadline() const {
+  return std::min({session_.next_deadline(), open_at_, next_timeout()});
+}
+
+void WorkerMachine::on_received(Received received, Instant now, WorkerEffects& effects) {
+  const auto message = protocol::decode(received.message.header);
+  if (!message) {
+    effects.peer.logs.emplace_back(LogLevel::error,
+                                   "the hub sent what is not PAWL/1: " + message.fault().text);
+    return;
+  }
+  switch (session_.apply(*message, now, effects.peer)) {
+    case SessionMachine::News::none: return;
+    case SessionMachine::News::welcomed: return on_welcomed(effects);
+    case SessionMachine::News::ended: return on_ended(effects);
+    case SessionMachine::News::other: break;
+  }
+  if (const auto* deliver = std::get_if<protocol::Deliver>(&*message)) {
+    on_deliver(*deliver, std::move(received.message.frames), now, effects);
+  } else if (const auto* settled = std::get_if<protocol::Settled>(&*message)) {
+    on_settled(*settled);
+  } else if (const auto* recall = std::get_if<protocol::Recall>(&*message)) {
+    on_recall(recall->messages, effects);
+  } else if (const auto* opened = std::get_if<protocol::Opened>(&*message)) {
+    on_opened(*opened, effects);
+  } else if (const auto* error = std::get_if<protocol::Error>(&*message)) {
+    on_error(*error, now, effects);
+  }  // what a hub says to producers means nothing here
+}
+
+// The hub's handles and credit are of a connection: both begin anew. Leases are of the session.
+void WorkerMachine::on_welcomed(WorkerEffects& effects) {
+  if (!session_.resumed()) lose_everything(effects);
+  granted_messages_ = granted_bytes_ = received_messages_ = received_bytes_ = 0;
+  beaten_got_ = got_;
+  protocol::Open open;
+  open.handle = handle;
+  open.name = options_.queue;
+  open.role = protocol::Role::worker;
+  put(effects.peer, open);
+}
+
+void WorkerMachine::on_opened(const protocol::Opened& opened, WorkerEffects& effects) {
+  opened_ = true;
+  handler_timeout_ = std::chrono::milliseconds(opened.handler_timeout_ms);
+  for (const Record& record : records_) send_record(record, effects);
+  effects.opened = opened;
+  session_.opened(effects.peer);
+}
+
+void WorkerMachine::on_deliver(const protocol::Deliver& deliver, std::vector<Slice> frames,
+                               Instant now, WorkerEffects& effects) {
+  if (!opened_ || deliver.handle != handle || deliver.number <= got_) return;
+  if (frames.size() != deliver.rows.size()) {
+    session_.lose(now, "a DELIVER with another number of chunks than it says", effects.peer);
+    return on_ended(effects);
+  }
+  got_ = deliver.number;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    take_in(deliver, deliver.rows[i], std::move(frames[i]));
+  }
+}
+
+void WorkerMachine::take_in(const protocol::Deliver& deliver, const protocol::Deliver::Row& row,
+                            Slice chunk) {
+  counts_.received += row.count;
+  received_messages_ += row.count;
+  received_bytes_ += chunk.size;
+  const protocol::Range range{row.lane, row.offset, row.count};
+  const Fault fault = check_chunk(chunk.bytes(), row.count, limits::body_bytes_max);
+  if (fault.code != Code::ok) {
+    return add_row({protocol::Verb::reject, deliver.lease, range, {}, fault.text});
+  }
+  if (draining_) return add_row({protocol::Verb::give_back, deliver.lease, range, {}, {}});
+  bytes_at_hand_ += chunk.size;
+  ready_messages_ += row.count;
+  ready_.push_back({next_order_++, deliver.lease, row.lane, row.offset, row.count, row.attempt,
+                    row.flags, std::move(chunk)});
+}
+
+void WorkerMachine::on_error(const protocol::Error& error, Instant now, WorkerEffects& effects) {
+  const bool about_open = error.about == static_cast<std::uint64_t>(protocol::Command::open);
+  if (about_open && !opened_ && is_transient(error.code)) {
+    open_at_ = now + reopen_after;
+    return;
+  }
+  if (about_open && !opened_) {
+    session_.fail(error.code, std::string(error.text), effects.peer);
+  } else {
+    // Whatever it was about may never be answered: only a new connection makes that certain.
+    session_.lose(now, std::string(name_of(error.code)) + ": " + std::string(error.text),
+                  effects.peer);
+  }
+  on_ended(effects);
+}
+
+void WorkerMachine::on_recall(std::uint64_t messages, WorkerEffects& effects) {
+  const std::uint64_t given = give_back_ready(messages);
+  effects.recall += messages - given;
+  // Others are idle: have less at hand from now on, until it runs short.
+  window_ = std::max<std::uint32_t>(window_ / 2, 1);
+}
+
+// Latest first. Returns how many.
+std::uint64_t WorkerMachine::give_back_ready(std::uint64_t messages) {
+  std::uint64_t given = 0;
+  while (given < messages && !ready_.empty()) {
+    Run& run = ready_.back();
+    const auto count =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(run.count, messages - given));
+    const std::uint32_t kept = run.count - count;
+    add_row({protocol::Verb::give_back, run.lease, {run.lane, run.offset + kept, count}, {}, {}});
+    given += count;
+    ready_messages_ -= count;
+    if (kept == 0) {
+      bytes_at_hand_ -= run.chunk.size;
+      ready_.pop_back();
+      continue;
+    }
+    bytes_at_hand_ -= run.chunk.size;
+    run.chunk = cut(run.chunk, 0, kept);
+    run.count = kept;
+    bytes_at_hand_ += run.chunk.size;
+  }
+  return given;
+}
+
+std::optional<Hand> WorkerMachine::start(std::uint32_t messages_max, Instant now) {
+  const std::uint64_t used = in_hand_ + unsent_;
+  if (draining_ || session_.over() || used >= options_.slots || messages_max == 0) return {};
+  if (now >= session_.believed_until()) return {};
+  if (ready_.empty()) {
+    // It ran short: look further ahead again.
+    if (may_grow_) window_ = std::min(std::max(window_, 1U) * 2, options_.prefetch_messages);
+    may_grow_ = false;
+    return {};
+  }
+  Run& front = ready_.front();
+  const auto room = static_cast<std::uint32_t>(options_.slots - used);
+  const std::uint32_t count = std::min({front.count, messages_max, room});
+  Run run = front;
+  if (count == front.count) {
+    ready_.pop_front();
+  } else {
+    run.count = count;
+    run.chunk = cut(front.chunk, 0, count);
+    front.chunk = Slice(front.chunk.buffer, front.chunk.offset + run.chunk.size,
+                        front.chunk.size - run.chunk.size);
+    front.offset += count;
+    front.count -= count;
+  }
+  ready_messages_ -= count;
+  in_hand_ += count;
+  counts_.started += count;
+  const std::uint64_t id = next_hand_++;
+  hands_.emplace(id, InHand{run, {{0, count, {}}}, {}});
+  return Hand{id, std::move(run)};
+}
+
+void WorkerMachine::on_untouched(const Untouched& untouched) {
+  const auto at = hands_.find(untouched.hand);
+  if (at == hands_.end()) return;  // lost meanwhile
+  InHand& hand = at->second;
+  PAWL_CHECK(untouched.from <= hand.run.count);
+  if (untouched.from == hand.run.count) return;
+  Run tail = hand.run;
+  tail.offset += untouched.from;
+  tail.count -= untouched.from;
+  tail.chunk = cut(hand.run.chunk, untouched.from, tail.count);
+  hand.run.count = untouched.from;
+  hand.run.chunk = cut(hand.run.chunk, 0, untouched.from);
+  while (!hand.open.empty() && hand.open.back().first >= untouched.from) hand.open.pop_back();
+  if (!hand.open.empty()) {
+    Span& last = hand.open.back();
+    last.count = std::min(last.count, untouched.from - last.first);
+  }
+  in_hand_ -= tail.count;
+  counts_.started -= tail.count;
+  if (hand.open.empty()) {
+    bytes_at_hand_ -= hand.run.chunk.size;
+    hands_.erase(at);
+  }
+  put_back(std::move(tail));
+}
+
+void WorkerMachine::put_back(Run run) {
+  if (draining_) {
+    bytes_at_hand_ -= run.chunk.size;
+    return add_row(
+        {protocol::Verb::give_back, run.lease, {run.lane, run.offset, run.count}, {}, {}});
+  }
+  ready_messages_ += run.count;
+  const auto before = [](const Run& a, const Run& b) {
+    return std::pair(a.order, a.offset) < std::pair(b.order, b.offset);
+  };
+  ready_.insert(std::upper_bound(ready_.begin(), ready_.end(), run, before), std::move(run));
+}
+
+void WorkerMachine::on_begun(const Begun& begun, Instant now) {
+  const auto at = hands_.find(begun.hand);
+  if (at == hands_.end()) return;
+  if (begun.only) at->second.begun.clear();
+  at->second.begun.push_back({begun.first, begun.count, now});
+}
+
+void WorkerMachine::on_drain(WorkerEffects& effects) {
+  draining_ = true;
+  give_back_ready(UINT64_MAX);
+  effects.recall = UINT64_MAX;
+}
+
+// While somebody still works on a message, a BYE would hand it to another: its lease runs out by
+// itself, and what was not begun has been given back.
+void WorkerMachine::on_leave(WorkerEffects& effects) {
+  draining_ = true;
+  give_back_ready(UINT64_MAX);
+  if (opened_) send_settles(effects);
+  session_.leave(hands_.empty(), effects.peer);
+  on_ended(effects);
+}
+
+void WorkerMachine::on_ended(WorkerEffects& effects) {
+  opened_ = false;
+  open_at_ = never;
+  if (session_.over()) lose_everything(effects);
+}
+
+void WorkerMachine::lose_everything(WorkerEffects& effects) {
+  effects.all_lost = effects.all_lost || !hands_.empty();
+  counts_.stale += unsent_;
+  for (const Record& record : records_) {
+    for (const Row& row : record.rows) {
+      if (row.verb != protocol::Verb::extend) counts_.stale += row.range.length;
+    }
+  }
+  ready_.clear();
+  hands_.clear();
+  rows_.clear();
+  records_.clear();
+  ready_messages_ = in_hand_ = bytes_at_hand_ = unsent_ = 0;
+  got_ = beaten_got_ = settle_number_ = settled_upto_ = 0;
+}
+
+void WorkerMachine::grant(WorkerEffects& effects) {
+  const std::size_t ranges = ready_.size() + hands_.size() + rows_.size() + records_.size();
+  if (!wanted_ || draining_ || ranges >= limits::held_ranges_max) return;
+  const std::uint64_t at_hand = ready_messages_ + in_hand_;
+  if (at_hand >= window_ || bytes_at_hand_ >= options_.prefetch_bytes) return;
+  const std::uint64_t messages = received_messages_ + window_ - at_hand;
+  const std::uint64_t bytes = received_bytes_ + options_.prefetch_bytes - bytes_at_hand_;
+  // A quarter at a time: a CREDIT for each message would cost more than the message.
+  const bool grew = messages >= granted_messages_ + (window_ + 3) / 4 ||
+                    bytes >= granted_bytes_ + options_.prefetch_bytes / 4;
+  const bool used_up = received_messages_ >= granted_messages_ || received_bytes_ >= granted_bytes_;
+  const bool more = messages > granted_messages_ || bytes > granted_bytes_;
+  if (!more || (!grew && !used_up)) return;
+  granted_messages_ = std::max(granted_messages_, messages);
+  granted_bytes_ = std::max(granted_bytes_, bytes);
+  put(effects.peer, protocol::Credit{handle, granted_messages_, granted_bytes_});
+}
+
+}  // namespace pawl::peer

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// What became of messages: outcomes, time-outs, SETTLE and SETTLED, and what is held at a resume.
+#include <algorithm>
+#include <tuple>
+
+#include "core/check.hpp"
+#include "core/limits.hpp"
+#include "patterns/peer/worker_machine.hpp"
+
+namespace pawl::peer {
+namespace {
+
+constexpr std::uint32_t handle = 1;
+// Of the reasons in one SETTLE, so that its header stays below limits::header_bytes_max.
+constexpr std::size_t reasons_bytes_max = 24 * 1024;
+static_assert(reasons_bytes_max + limits::rows_max * 32 <= limits::header_bytes_max);
+
+bool is_plain(protocol::Verb verb) {
+  return verb == protocol::Verb::ack || verb == protocol::Verb::give_back;
+}
+
+}  // namespace
+
+void WorkerMachine::on_finished(const Finished& finished) {
+  may_grow_ = true;
+  const auto at = hands_.find(finished.hand);
+  const std::uint32_t settled = at == hands_.end() ? 0 : close_spans(at->second, finished);
+  counts_.stale += finished.count - settled;
+  if (at == hands_.end() || !at->second.open.empty()) return;
+  bytes_at_hand_ -= at->second.run.chunk.size;
+  hands_.erase(at);
+}
+
+// Takes the range out of the open spans and makes rows of it. Returns how many messages were open.
+std::uint32_t WorkerMachine::close_spans(InHand& hand, const Finished& finished) {
+  std::vector<Span> rest;
+  std::uint32_t closed = 0;
+  for (const Span& span : hand.open) {
+    const std::uint32_t first = std::max(span.first, finished.first);
+    const std::uint32_t end = std::min(span.first + span.count, finished.first + finished.count);
+    if (first >= end) {
+      rest.push_back(span);
+      continue;
+    }
+    closed += end - first;
+    add_row({finished.verb,
+             hand.run.lease,
+             {hand.run.lane, hand.run.offset + first, end - first},
+             finished.delay_ms,
+             finished.reason});
+    if (first > span.first) rest.push_back({span.first, first - span.first, {}});
+    const std::uint32_t span_end = span.first + span.count;
+    if (span_end > end) rest.push_back({end, span_end - end, {}});
+  }
+  hand.open = std::move(rest);
+  in_hand_ -= closed;
+  return closed;
+}
+
+void WorkerMachine::on_extend(const Extend& extend, Instant now) {
+  const auto at = hands_.find(extend.hand);
+  if (at == hands_.end()) return;
+  InHand& hand = at->second;
+  for (Span& span : hand.begun) {
+    if (extend.index >= span.first && extend.index < span.first + span.count) span.at = now;
+  }
+  add_row({protocol::Verb::extend,
+           hand.run.lease,
+           {hand.run.lane, hand.run.offset + extend.index, 1},
+           {},
+           {}});
+}
+
+void WorkerMachine::expire_handlers(Instant now, WorkerEffects& effects) {
+  for (auto at = hands_.begin(); at != hands_.end();) {
+    const std::uint64_t id = at->first;
+    InHand& hand = at->second;
+    ++at;  // on_finished may erase it
+    const auto late = [&](const Span& span) { return now >= span.at + handler_timeout_; };
+    std::vector<Span> expired;
+    std::copy_if(hand.begun.begin(), hand.begun.end(), std::back_inserter(expired), late);
+    if (expired.empty()) continue;
+    std::erase_if(hand.begun, late);
+    const std::uint64_t stale = counts_.stale;
+    for (const Span& span : expired) {
+      const std::uint64_t before = in_hand_;
+      on_finished({id, span.first, span.count, protocol::Verb::nack, {}, "handler time-out"});
+      if (before > in_hand_) effects.timed_out.push_back({id, span.first, span.count});
+      counts_.timed_out += before - in_hand_;
+      if (hands_.count(id) == 0) break;
+    }
+    counts_.stale = stale;  // what had an outcome already is not late
+  }
+}
+
+Instant WorkerMachine::next_timeout() const {
+  Instant due = never;
+  if (!has_handler_timeout()) return due;
+  for (const auto& [id, hand] : hands_) {
+    for (const Span& span : hand.begun) due = std::min(due, span.at + handler_timeout_);
+  }
+  return due;
+}
+
+void WorkerMachine::add_row(Row row) {
+  if (row.reason.size() > limits::reason_bytes_max) row.reason.resize(limits::reason_bytes_max);
+  if (row.verb != protocol::Verb::extend) unsent_ += row.range.length;
+  rows_.push_back(std::move(row));
+}
+
+// Neighbours with the same outcome become one row: a thousand acks in a run are one.
+void WorkerMachine::send_settles(WorkerEffects& effects) {
+  if (rows_.empty()) return;
+  std::stable_sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) {
+    return std::tuple(a.lease, a.range.lane, a.range.offset) <
+           std::tuple(b.lease, b.range.lane, b.range.offset);
+  });
+  Record record;
+  std::size_t reasons = 0;
+  const auto flush = [&] {
+    record.number = ++settle_number_;
+    send_record(record, effects);
+    records_.push_back(std::exchange(record, {}));
+    reasons = 0;
+  };
+  for (Row& row : rows_) {
+    Row* last = record.rows.empty() ? nullptr : &record.rows.back();
+    if (last != nullptr && last->verb == row.verb && is_plain(row.verb) &&
+        last->lease == row.lease && last->range.lane == row.range.lane &&
+        last->range.offset + last->range.length == row.range.offset &&
+        last->delay_ms == row.delay_ms) {
+      last->range.length += row.range.length;
+      continue;
+    }
+    if (record.rows.size() == limits::rows_max || reasons + row.reason.size() > reasons_bytes_max) {
+      flush();
+    }
+    reasons += row.reason.size();
+    record.rows.push_back(std::move(row));
+  }
+  flush();
+  rows_.clear();
+  unsent_ = 0;
+}
+
+void WorkerMachine::send_record(const Record& record, WorkerEffects& effects) {
+  protocol::Settle settle;
+  settle.handle = handle;
+  settle.number = record.number;
+  for (const Row& row : record.rows) {
+    settle.rows.push_back({row.verb, row.lease, row.range.lane, row.range.offset, row.range.length,
+                           row.delay_ms, row.reason});
+  }
+  put(effects.peer, settle);
+}
+
+void WorkerMachine::on_settled(const protocol::Settled& settled) {
+  if (settled.handle != handle) return;
+  settled_upto_ = std::max(settled_upto_, settled.upto);
+  while (!records_.empty() && records_.front().number <= settled.upto) {
+    count_settled(records_.front(), settled);
+    records_.pop_front();
+  }
+}
+
+void WorkerMachine::count_settled(const Record& record, const protocol::Settled& settled) {
+  for (const Row& row : record.rows) {
+    std::uint64_t stale = 0;
+    for (const auto& exception : settled.exceptions) {
+      // Settled before: by this very SETTLE, sent again after its answer was lost.
+      if (exception.code == Code::already_settled || exception.lease != row.lease) continue;
+      if (exception.range.lane != row.range.lane) continue;
+      const std::uint64_t first = std::max(row.range.offset, exception.range.offset);
+      const std::uint64_t end = std::min(row.range.offset + row.range.length,
+                                         exception.range.offset + exception.range.length);
+      if (first < end) stale += end - first;
+    }
+    stale = std::min(stale, row.range.length);
+    const std::uint64_t settled_count = row.range.length - stale;
+    switch (row.verb) {
+      case protocol::Verb::ack: counts_.acked += settled_count; break;
+      case protocol::Verb::nack: counts_.nacked += settled_count; break;
+      case protocol::Verb::reject: counts_.rejected += settled_count; break;
+      case protocol::Verb::give_back: counts_.returned += settled_count; break;
+      case protocol::Verb::extend: continue;
+    }
+    counts_.stale += stale;
+  }
+}
+
+std::uint64_t WorkerMachine::unanswered() const {
+  std::uint64_t count = unsent_;
+  for (const Record& record : records_) {
+    for (const Row& row : record.rows) {
+      if (row.verb != protocol::Verb::extend) count += row.range.length;
+    }
+  }
+  return count;
+}
+
+std::vector<protocol::Range> WorkerMachine::open_ranges() const {
+  std::vector<protocol::Range> ranges;
+  for (const auto& [id, hand] : hands_) {
+    for (const Span& span : hand.open) {
+      ranges.push_back({hand.run.lane, hand.run.offset + span.first, span.count});
+    }
+  }
+  std::sort(ranges.begin(), ranges.end());
+  return ranges;
+}
+
+bool WorkerMachine::is_empty() const {
+  return ready_.empty() && hands_.empty() && rows_.empty() && records_.empty();
+}
+
+// What must stay ours first, in at most held_ranges_max ranges; ready messages beyond that are
+// dropped here, and the hub frees them since they are not listed.
+SessionMachine::Resume WorkerMachine::held() {
+  using Held = protocol::Hello::Held;
+  SessionMachine::Resume resume{got_, {}};
+  if (!session_.has_token()) return resume;
+  std::vector<Held> held;
+  for (const Record& record : records_) {
+    for (const Row& row : record.rows) held.push_back({handle, row.lease, row.range});
+  }
+  for (const Row& row : rows_) held.push_back({handle, row.lease, row.range});
+  for (const auto& [id, hand] : hands_) {
+    for (const Span& span : hand.open) {
+      held.push_back(
+          {handle, hand.run.lease, {hand.run.lane, hand.run.offset + span.first, span.count}});
+    }
+  }
+  const auto merge = [](std::vector<Held>& list) {
+    std::sort(list.begin(), list.end(), [](const Held& a, const Held& b) {
+      return std::tuple(a.lease, a.range) < std::tuple(b.lease, b.range);
+    });
+    std::vector<Held> merged;
+    for (const Held& next : list) {
+      Held* last = merged.empty() ? nullptr : &merged.back();
+      const bool joins = last != nullptr && last->lease == next.lease &&
+                         last->range.lane == next.range.lane &&
+                         last->range.offset + last->range.length >= next.range.offset;
+      if (!joins) {
+        merged.push_back(next);
+        continue;
+      }
+      last->range.length =
+          std::max(last->range.length, next.range.offset + next.range.length - last->range.offset);
+    }
+    list = std::move(merged);
+  };
+  merge(held);
+  // Each ready run adds at most one range.
+  while (!ready_.empty() && held.size() + ready_.size() > limits::held_ranges_max) {
+    ready_messages_ -= ready_.back().count;
+    bytes_at_hand_ -= ready_.back().chunk.size;
+    ready_.pop_back();
+  }
+  for (const Run& run : ready_) {
+    held.push_back({handle, run.lease, {run.lane, run.offset, run.count}});
+  }
+  merge(held);
+  if (held.size() > limits::held_ranges_max) held.resize(limits::held_ranges_max);
+  resume.held = std::move(held);
+  return resume;
+}
+
+void WorkerMachine::check_invariants() const {
+  std::uint64_t ready = 0, bytes = 0, in_hand = 0, unsent = 0;
+  for (std::size_t i = 0; i < ready_.size(); ++i) {
+    ready += ready_[i].count;
+    bytes += ready_[i].chunk.size;
+    if (i > 0) PAWL_CHECK(ready_[i - 1].order <= ready_[i].order);
+  }
+  for (const auto& [id, hand] : hands_) {
+    PAWL_CHECK(!hand.open.empty());
+    bytes += hand.run.chunk.size;
+    for (const Span& span : hand.open) in_hand += span.count;
+  }
+  for (const Row& row : rows_) {
+    if (row.verb != protocol::Verb::extend) unsent += row.range.length;
+  }
+  PAWL_CHECK(ready == ready_messages_ && in_hand == in_hand_ && unsent == unsent_);
+  PAWL_CHECK(bytes == bytes_at_hand_);
+}
+
+}  // namespace pawl::peer
