@@ -56,9 +56,10 @@ void HubMachine::dispatch(Queue& queue) {
   }
 }
 
-// Worker handles with credit, in turn: who was served last is served last again.
+// Worker handles with credit, in turn: who was served last is served last again. Those that something
+// was just recalled from come only when there is nobody else.
 std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
-  std::vector<Queue::HandleKey> able;
+  std::vector<Queue::HandleKey> able, recalled;
   const std::size_t n = queue.worker_handles.size();
   for (std::size_t i = 0; i < n; ++i) {
     const Queue::HandleKey key = queue.worker_handles[(queue.next_worker + i) % n];
@@ -67,10 +68,12 @@ std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
     if (session.alone || session.running_dry_for != 0 || !session.may_deliver()) continue;
     if (handle.delivered_messages >= handle.credit_messages) continue;
     if (handle.delivered_bytes >= handle.credit_bytes) continue;
-    able.push_back(key);
+    const bool just_recalled = handle.recalled_at != Instant{} &&
+                               now_.mono - handle.recalled_at < config_.timing.beat;
+    (just_recalled ? recalled : able).push_back(key);
   }
   queue.next_worker = (queue.next_worker + 1) % n;
-  return able;
+  return able.empty() ? recalled : able;
 }
 
 // A suspect goes to a session that holds nothing else. If none is idle, one is let run dry; others go

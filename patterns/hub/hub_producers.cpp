@@ -17,6 +17,8 @@ using protocol::Send;
 namespace {
 
 constexpr std::uint64_t window_messages = 64 * 1024;
+// Of all chunks in one SEND with several: a commit holds that and what was there before.
+constexpr std::size_t send_bytes_max = 2 * 1024 * 1024;
 constexpr std::uint32_t retry_after_ms = 100;
 constexpr std::uint32_t no_space_retry_after_ms = 1000;
 
@@ -103,13 +105,22 @@ void HubMachine::on_send(Session& session, const Send& send, const std::vector<S
     return tell_error(session, Code::unsupported, "atomic SENDs are not part of this version",
                       Command::send);
   }
+  std::size_t bytes = 0;
   for (std::size_t i = 0; i < send.parts.size(); ++i) {
     const Send::Part& part = send.parts[i];
+    bytes += frames[i].size;
     const auto handle = session.handles.find(part.handle);
     if (handle == session.handles.end() || handle->second.role != protocol::Role::producer ||
         handle->second.epoch == 0) {
       tell_error(session, Code::bad_frame, "SEND names a handle that is not open for a producer",
                  Command::send, part.handle);
+      continue;
+    }
+    if (i > 0 && bytes > send_bytes_max) {
+      handle->second.used_messages += part.count;
+      handle->second.used_bytes += frames[i].size;
+      refuse(session, handle->second, part.seq, part.count,
+             {Code::retry, "the chunks of one SEND are at most 2 MiB together: send this part alone"});
       continue;
     }
     on_part(session, handle->second, part, frames[i], now);

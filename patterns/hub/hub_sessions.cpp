@@ -131,8 +131,8 @@ void HubMachine::bind_connection(Session& session, const std::string& connection
   if (!session.connection.empty()) by_connection_.erase(session.connection);
   const auto other = by_connection_.find(connection);
   if (other != by_connection_.end()) {
-    // One connection, two HELLOs: the first session is left without one, and lives out its time.
-    if (Session* before = find_session(other->second)) before->connection.clear();
+    // One connection, two HELLOs: the first session can never be spoken for again.
+    if (other->second != session.id) end_session(other->second, false, now_);
   }
   session.connection = connection;
   by_connection_[connection] = session.id;

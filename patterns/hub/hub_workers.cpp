@@ -42,7 +42,6 @@ void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
     if (row.verb == Verb::extend && row.lease == session.oldest_lease) {
       session.oldest_since = now.mono;
     }
-    if (row.verb == Verb::give_back) handle.recalled_at = {};
   }
   answering_.emplace(session.id, handle.number);
   handle.settled_upto = std::max(handle.settled_upto.value_or(0), settle.number);
@@ -85,8 +84,9 @@ void HubMachine::check_handlers(Session& session, Now now) {
   note_ended(queue);
 }
 
-// An idle worker, nothing to hand out, and another that sits on what it has not started: half of that
-// is asked back. At most once a beat of each, and only of one that has held its oldest for a while.
+// An idle worker, nothing to hand out, and another that sits on what it has not started: all of that is
+// asked back, and for a beat is not handed to the same again while others can take it. At most once a
+// beat of each, and only of one whose oldest message has not moved for a quarter of one.
 void HubMachine::recall_for_idle(Queue& queue, Now now) {
   if (queue.worker_handles.size() < 2 || queue.ready() > 0) return;
   bool one_is_idle = false;
@@ -109,7 +109,7 @@ void HubMachine::recall_for_idle(Queue& queue, Now now) {
   if (!one_is_idle || fullest == nullptr) return;
   Handle& handle = *fullest->handle_of(queue.log.id(), protocol::Role::worker);
   handle.recalled_at = now.mono;
-  tell(*fullest, protocol::Recall{handle.number, most / 2});
+  tell(*fullest, protocol::Recall{handle.number, most});
 }
 
 }  // namespace pawl

@@ -14,6 +14,10 @@ namespace pawl {
 
 class Turn {
  public:
+  // With this staged, one more SEND (2 MiB and a chunk), what is evacuated (1 MiB and a chunk) and the
+  // rows of them all still fit into a commit.
+  static constexpr std::size_t staged_bytes_max = 3 * 1024 * 1024;
+
   Turn(HubMachine& machine, Store& store) : machine_(machine), store_(store) {}
 
   struct Failure {
@@ -30,7 +34,7 @@ class Turn {
   bool commit_under_way() const { return commit_under_way_; }
   // False while the next commit is as full as it should be: the socket is not read then.
   bool may_take_more() const {
-    return machine_.staged_bytes() < limits::commit_bytes_max / 2;
+    return machine_.staged_bytes() < staged_bytes_max;
   }
   // The next turn should come without sleep.
   bool has_more_now() const {
