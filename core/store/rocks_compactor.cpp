@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t worth_a_run_bytes = 1024 * 1024;
 constexpr std::uint64_t look_step_bytes = 32 * 1024 * 1024;  // as often as a memtable fills
 constexpr auto between_runs = 1s;
-constexpr auto between_idle_runs = 5s;
+constexpr auto between_idle_runs = 2s;
 constexpr auto between_small_runs = 60s;  // for garbage below worth_a_run_bytes
 
 }  // namespace

@@ -51,19 +51,20 @@ std::uint64_t TemporaryDirectory::bytes() const {
   return bytes;
 }
 
-bool TemporaryDirectory::shrinks_below(std::uint64_t bytes_max) const {
+bool wait_until(const fs::path& directory, const std::function<bool()>& holds) {
   const auto until = Clock::now() + deadline;
   const int watch = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  REQUIRE(::inotify_add_watch(watch, path_.c_str(), IN_DELETE) >= 0);
-  bool small = bytes() < bytes_max;
-  while (!small && wait_readable(watch, until)) {
+  REQUIRE(::inotify_add_watch(watch, directory.c_str(), IN_DELETE) >= 0);
+  bool done = holds();
+  while (!done && Clock::now() < until) {
+    wait_readable(watch, Clock::now() + std::chrono::milliseconds{200});
     char events[4096];
     while (::read(watch, events, sizeof events) > 0) {
     }
-    small = bytes() < bytes_max;
+    done = holds();
   }
   ::close(watch);
-  return small || bytes() < bytes_max;
+  return done;
 }
 
 StoreProbe::StoreProbe(const fs::path& directory) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,8 +21,7 @@ class TemporaryDirectory {
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  std::uint64_t bytes() const;                    // of all files in it
-  bool shrinks_below(std::uint64_t bytes) const;  // waits for it, 20 s at most
+  std::uint64_t bytes() const;  // of all files in it
 
  private:
   std::filesystem::path path_;
@@ -40,6 +40,10 @@ class StoreProbe {
  private:
   std::unique_ptr<Store> store_;
 };
+
+// Waits until `holds`, 20 s at most, looking again whenever a file in `directory` is deleted and
+// five times a second.
+bool wait_until(const std::filesystem::path& directory, const std::function<bool()>& holds);
 
 std::string key_of(std::uint64_t number);  // 8 bytes, big end first
 std::string text_of(const Row& row);

@@ -106,7 +106,7 @@ TEST_CASE("deleted chunks are given back to the file system when idle") {
   }
   REQUIRE(directory.bytes() > 20'000'000);
   probe.store().on_idle();
-  CHECK(directory.shrinks_below(4'000'000));
+  CHECK(testing::wait_until(directory.path(), [&] { return directory.bytes() < 4'000'000; }));
   CHECK(probe.all(Space::chunks).rows.empty());
 }
 
