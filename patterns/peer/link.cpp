@@ -66,7 +66,7 @@ std::optional<SocketFailed> Link::carry_out(PeerEffects& effects) {
   return failed;
 }
 
-void Link::sleep_until(Instant deadline, Instant now) {
+void Link::await_events(Instant deadline, Instant now) {
   Duration timeout(-1);
   if (deadline != never) timeout = std::max(deadline - now, Duration::zero());
   void* socket = socket_ ? socket_->handle() : nullptr;

@@ -40,7 +40,7 @@ class Link {
   bool broken();
   // What went wrong with the sends, if anything did.
   std::optional<SocketFailed> carry_out(PeerEffects& effects);
-  void sleep_until(Instant deadline, Instant now);
+  void await_events(Instant deadline, Instant now);
   void close(int linger_ms);
 
   // Any thread ---------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ void Producer::Shell::turn() {
   publish(effects);
   if (left_) return link_.close(linger_ms);
   if (failed_ || !outbox_.may_sleep(machine_.quiet())) return;
-  link_.sleep_until(machine_.next_deadline(), now);
+  link_.await_events(machine_.next_deadline(), now);
   outbox_.awake();
 }
 

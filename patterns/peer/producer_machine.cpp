@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes in: OPENED, CONFIRM, REFUSE, loss. What goes out is producer_sending.cpp.
+// What comes in: OPENED, CONFIRM, REFUSE, loss. What goes out is producer_sending_machine.cpp.
 #include "patterns/peer/producer_machine.hpp"
 
 #include <algorithm>

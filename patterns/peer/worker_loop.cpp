@@ -99,7 +99,7 @@ void WorkerLoop::turn() {
   publish(work.demand);
   if (left_) return link_.close(linger_ms);
   if (failed_ || again_ || !bench_->may_sleep()) return;
-  link_.sleep_until(std::min(machine_.next_deadline(), next_sample(now)), now);
+  link_.await_events(std::min(machine_.next_deadline(), next_sample(now)), now);
   bench_->awake();
 }
 

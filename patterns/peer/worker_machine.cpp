@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Getting messages and handing them on. What becomes of them is worker_settling.cpp.
+// Getting messages and handing them on. What becomes of them is worker_settling_machine.cpp.
 #include "patterns/peer/worker_machine.hpp"
 
 #include <algorithm>

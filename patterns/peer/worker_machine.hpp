@@ -179,7 +179,7 @@ class WorkerMachine {
   void put_back(Run run);
   void grant(WorkerEffects& effects);
 
-  // worker_settling.cpp
+  // worker_settling_machine.cpp
   void on_finished(const Finished& finished);
   std::uint32_t close_spans(InHand& hand, const Finished& finished);
   void on_extend(const Extend& extend, Instant now);

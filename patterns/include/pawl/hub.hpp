@@ -32,22 +32,22 @@ struct HubOptions {
   // "tcp://127.0.0.1:7295", "ipc:///run/pawl", "inproc://name"; a tcp port may be "*".
   std::vector<std::string> endpoints{"tcp://127.0.0.1:7295"};
   // The store's directory. Empty: in memory, and confirms say so.
-  std::string data_directory;
+  std::string data_directory{};
   std::uint64_t memory_bytes_max = 1024ULL * 1024 * 1024;  // of a store in memory
-  HubTiming timing;
-  QueuePolicy defaults;                        // of queues that are not named below
-  std::map<std::string, QueuePolicy> queues;
-  bool strict = false;                         // refuse queues that are not in `queues`
-  bool open = false;                           // allow wildcard addresses without admission
-  // Resident memory of the whole process at which the socket is closed and bound anew (peers resume):
-  // libzmq lets a stranger send a message of endless parts, which grows whatever is set. For programs
-  // that are nothing but a hub. 0: no watch.
+  HubTiming timing{};
+  QueuePolicy defaults{};  // of queues that are not named below
+  std::map<std::string, QueuePolicy> queues{};
+  bool strict = false;  // refuse queues that are not in `queues`
+  bool open = false;    // allow wildcard addresses without admission
+  // Resident memory of the whole process at which the socket is closed and bound anew (peers
+  // resume): libzmq lets a stranger send a message of endless parts, which grows whatever is set.
+  // For programs that are nothing but a hub. 0: no watch.
   std::uint64_t resident_bytes_max = 0;
-  std::uint64_t seed = 0;                      // of jitter; 0: from the kernel
-  // Called on the hub's thread with sentences for a log: workers that died, messages that went to the
-  // dead letters, a store that is reopened. Must not block and must not throw.
-  std::function<void(const std::string&)> log;
-  void* context = nullptr;                     // a libzmq context to share; null: the process's own
+  std::uint64_t seed = 0;  // of jitter; 0: from the kernel
+  // Called on the hub's thread with sentences for a log: workers that died, messages that went to
+  // the dead letters, a store that is reopened. Must not block and must not throw.
+  std::function<void(const std::string&)> log{};
+  void* context = nullptr;  // a libzmq context to share; null: the process's own
 };
 
 // What could not be started, and what to do about it.

@@ -34,9 +34,9 @@ struct QueuePolicy {
   std::uint32_t max_attempts = 5;
   // So many deaths and delayed returns, then the dead letters. 0: 10 × max_attempts.
   std::uint32_t handouts_max = 0;
-  Backoff backoff;
+  Backoff backoff{};
   // The queue of the same hub that dead messages move to. Empty: NAME.dead, made when first needed.
-  std::string dead_letter;
+  std::string dead_letter{};
   std::uint64_t max_messages = 0;  // 0: no limit
   std::uint64_t max_bytes = 0;     // 0: no limit
   Overflow overflow = Overflow::hold_back;
