@@ -162,6 +162,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
   void throw_if_refused() const;
   std::atomic<std::int64_t> believed_until_us{0};
   std::atomic<std::int64_t> handler_timeout_us{0};
+  std::atomic<std::int64_t> first_backoff_us{1'000'000};
 
  private:
   bool over_locked() const { return ended_ || closed_ || refusal_; }

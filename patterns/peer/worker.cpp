@@ -104,6 +104,11 @@ bool Worker::wait_open(std::chrono::milliseconds timeout) {
   return shell_->loop.wait_open(timeout);
 }
 
+std::chrono::milliseconds Worker::first_backoff() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      Duration(shell_->bench().first_backoff_us.load()));
+}
+
 bool Worker::drain(std::chrono::milliseconds deadline) {
   const Instant end = peer::deadline_after(peer::read_clock(), deadline);
   shell_->bench().end(RunEnd::drained);

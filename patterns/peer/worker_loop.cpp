@@ -94,6 +94,7 @@ void WorkerLoop::turn() {
   mark_lost(now, effects);
   bench_->believed_until_us.store(machine_.session().believed_until().time_since_epoch().count());
   bench_->handler_timeout_us.store(machine_.handler_timeout().count());
+  bench_->first_backoff_us.store(machine_.first_backoff().count());
   failed_ = link_.carry_out(effects.peer);
   if (!left_) stage(now, work.demand, effects);
   publish(work.demand);

@@ -109,6 +109,7 @@ void WorkerMachine::on_welcomed(WorkerEffects& effects) {
 void WorkerMachine::on_opened(const protocol::Opened& opened, WorkerEffects& effects) {
   opened_ = true;
   handler_timeout_ = std::chrono::milliseconds(opened.handler_timeout_ms);
+  first_backoff_ = std::chrono::milliseconds(opened.backoff_initial_ms);
   for (const Record& record : records_) send_record(record, effects);
   effects.opened = opened;
   session_.opened(effects.peer);

@@ -132,6 +132,7 @@ class WorkerMachine {
   bool is_open() const { return opened_; }
   bool has_handler_timeout() const { return handler_timeout_ > Duration::zero(); }
   Duration handler_timeout() const { return handler_timeout_; }
+  Duration first_backoff() const { return first_backoff_; }
   const SessionMachine& session() const { return session_; }
   const Counts& counts() const { return counts_; }
   void check_invariants() const;
@@ -199,6 +200,7 @@ class WorkerMachine {
   bool opened_ = false;  // in this connection
   Instant open_at_ = never;
   Duration handler_timeout_{};
+  Duration first_backoff_ = std::chrono::seconds(1);
 
   std::deque<Run> ready_;
   std::uint64_t ready_messages_ = 0, bytes_at_hand_ = 0;
