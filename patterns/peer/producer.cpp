@@ -83,6 +83,7 @@ class Producer::Shell {
   SendResult close(std::chrono::milliseconds deadline);
   SendResult progress() const { return outbox_.progress(); }
   ConnectionState state() const { return link_.state(); }
+  bool is_closed() const { return !thread_.joinable(); }
   const ProducerOptions& options() const { return options_; }
   void log(LogLevel level, const std::string& text) const { link_.log(level, text); }
 
@@ -224,6 +225,7 @@ SendResult Producer::Shell::close(std::chrono::milliseconds deadline) {
 Producer::Producer(ProducerOptions options) : shell_(std::make_unique<Shell>(std::move(options))) {}
 
 Producer::~Producer() {
+  if (shell_->is_closed()) return;  // its result was told
   const SendResult result = close(shell_->options().destructor_deadline);
   if (result.complete()) return;
   shell_->log(LogLevel::warning, "a producer of " + shell_->options().queue + " ended with " +

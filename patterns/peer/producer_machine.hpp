@@ -59,7 +59,7 @@ class ProducerMachine {
     // How long FULL and NO_SPACE are tried again, from the moment a batch was given; absent: for
     // ever.
     std::optional<Duration> full_patience;
-    std::string peer;
+    std::string peer{};
   };
 
   ProducerMachine(Options options, std::uint64_t seed)

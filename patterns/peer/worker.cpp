@@ -24,6 +24,7 @@ class Worker::Shell {
 Worker::Worker(WorkerOptions options) : shell_(std::make_unique<Shell>(std::move(options))) {}
 
 Worker::~Worker() {
+  if (shell_->closed) return;  // its result was told
   const CloseResult result = close(shell_->bench().options().destructor_deadline);
   if (result.clean) return;
   std::string text = "a worker of " + shell_->bench().options().queue + " ended with " +

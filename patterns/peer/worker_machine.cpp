@@ -318,9 +318,7 @@ void WorkerMachine::grant(WorkerEffects& effects) {
   // A quarter at a time: a CREDIT for each message would cost more than the message.
   const bool grew = messages >= granted_messages_ + (window_ + 3) / 4 ||
                     bytes >= granted_bytes_ + options_.prefetch_bytes / 4;
-  const bool used_up = received_messages_ >= granted_messages_ || received_bytes_ >= granted_bytes_;
-  const bool more = messages > granted_messages_ || bytes > granted_bytes_;
-  if (!more || (!grew && !used_up)) return;
+  if (!grew) return;
   granted_messages_ = std::max(granted_messages_, messages);
   granted_bytes_ = std::max(granted_bytes_, bytes);
   put(effects.peer, protocol::Credit{handle, granted_messages_, granted_bytes_});
