@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The programs as their manual says: options, outcomes, exit codes, signals, last lines."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from device import DEADLINE_S, PAWL_QUEUE, Device, pawl, start_pawl
+
+QUICK = """
+[hub]
+lease = "1s"
+beat = "100ms"
+margin = "50ms"
+[defaults]
+max_attempts = 2
+backoff = { initial = "50ms", factor = 1.0, max = "50ms", jitter = 0.0 }
+"""
+
+
+def queue_program(*arguments, **options):
+    return subprocess.run([PAWL_QUEUE, *arguments], capture_output=True, text=True,
+                          timeout=DEADLINE_S, check=False, **options)
+
+
+def last_lines(result, count=1):
+    return result.stderr.splitlines()[-count:]
+
+
+def rows(device):
+    stat = pawl("stat", "--at", device.endpoint, "--json")
+    return {row["name"]: row for row in json.loads(stat.stdout)["queues"]}
+
+
+class DeviceTest(unittest.TestCase):
+    def test_stops_within_two_seconds_when_told_to(self):
+        with Device() as device:
+            code, seconds, _ = device.stop()
+            self.assertEqual(code, 0)
+            self.assertLess(seconds, 2)
+
+    def test_a_wildcard_address_needs_open(self):
+        result = queue_program("--bind", "tcp://0.0.0.0:0", "--memory")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("--open", result.stderr)
+
+    def test_a_second_device_on_one_directory_is_refused(self):
+        with Device() as device:
+            result = queue_program("--bind", "tcp://127.0.0.1:*", "--data", device.path("data"))
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("in use", result.stderr)
+
+    def test_a_mistake_in_the_configuration_names_file_and_line(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("[hub]\nlaese = '1s'\n")
+            file.flush()
+            result = queue_program("--config", file.name, "--memory")
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(f"{file.name}:2: hub.laese: unknown key", result.stderr)
+
+    def test_a_chosen_port_is_printed_and_the_supervisor_told(self):
+        with tempfile.TemporaryDirectory() as folder:
+            notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            notified.bind(folder + "/notify")
+            notified.settimeout(DEADLINE_S)
+            device = subprocess.Popen(
+                [PAWL_QUEUE, "--memory", "--bind", "tcp://127.0.0.1:*"], stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, text=True,
+                env={**os.environ, "NOTIFY_SOCKET": folder + "/notify"})
+            self.assertEqual(notified.recv(100), b"READY=1")
+            self.assertRegex(device.stdout.readline(), r"^tcp://127\.0\.0\.1:\d+$")
+            device.terminate()
+            self.assertEqual(notified.recv(100), b"STOPPING=1")
+            device.communicate(timeout=DEADLINE_S)
+            self.assertEqual(device.returncode, 0)
+            notified.close()
+
+    def test_strict_refuses_queues_that_are_not_configured(self):
+        with Device("--strict", memory=True, config="[queue.known]\n") as device:
+            known = pawl("send", "--to", device.endpoint, "--queue", "known", stdin="a\n")
+            other = pawl("send", "--to", device.endpoint, "--queue", "other", stdin="a\n")
+            self.assertEqual(known.returncode, 0, known.stderr)
+            self.assertEqual(other.returncode, 1)
+            self.assertIn("other", other.stderr)
+
+
+class SendTest(unittest.TestCase):
+    def test_every_line_is_confirmed_and_the_last_line_says_so(self):
+        with Device() as device:
+            result = pawl("send", "--to", device.endpoint, "--queue", "q", "--durable",
+                          stdin="a\n\nc")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertRegex(last_lines(result)[0], r"^confirmed 3 of 3 in \d+\.\d\d s$")
+            got = pawl("work", "--from", device.endpoint, "--queue", "q", "--count", 3)
+            self.assertEqual(got.stdout, "a\n\nc\n")
+            self.assertEqual(got.returncode, 0, got.stderr)
+
+    def test_G5_a_named_producer_run_again_adds_nothing(self):
+        with Device() as device:
+            command = ["send", "--to", device.endpoint, "--queue", "q", "--producer", "me"]
+            first = pawl(*command, stdin="a\nb\n")
+            self.assertEqual(last_lines(first, 2)[0], "0 were already kept")
+            longer = pawl(*command, stdin="a\nb\nc\n")
+            self.assertEqual(last_lines(longer, 2)[0], "2 were already kept")
+            self.assertIn("confirmed 3 of 3", last_lines(longer)[0])
+            again = pawl(*command, stdin="a\nb\nc\n")
+            self.assertEqual(last_lines(again, 2)[0], "3 were already kept")
+            self.assertIn("one name, one input", again.stderr)
+            self.assertEqual(rows(device)["q"]["accepted"], 3)
+
+    def test_durable_is_refused_by_a_device_in_memory(self):
+        with Device(memory=True) as device:
+            result = pawl("send", "--to", device.endpoint, "--queue", "q", "--durable", stdin="a\n")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("confirmed 0 of", last_lines(result)[0])
+
+    def test_an_absent_device_is_waited_for_as_long_as_said(self):
+        result = pawl("send", "--to", "tcp://127.0.0.1:9", "--queue", "q", "--wait", "300ms",
+                      stdin="a\n")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("no device at tcp://127.0.0.1:9", result.stderr)
+        self.assertIn("confirmed 0 of 1", last_lines(result)[0])
+
+    def test_a_line_that_is_too_long_is_named_and_the_others_are_sent(self):
+        with Device(memory=True) as device:
+            result = pawl("send", "--to", device.endpoint, "--queue", "q",
+                          stdin="a\n" + "x" * 2_000_000 + "\nb\n")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("message 2 is longer than 1 MiB", result.stderr)
+            self.assertIn("confirmed 2 of 3", last_lines(result)[0])
+
+    def test_ctrl_c_says_what_was_confirmed(self):
+        with Device(memory=True) as device:
+            send = start_pawl("send", "--to", device.endpoint, "--queue", "q")
+            send.stdin.write("a\nb\n")
+            send.stdin.flush()
+            got = pawl("work", "--from", device.endpoint, "--queue", "q", "--count", 2)
+            self.assertEqual(got.stdout, "a\nb\n")
+            send.send_signal(signal.SIGINT)
+            _, said = send.communicate(timeout=DEADLINE_S)
+            self.assertIn("confirmed 2 of 2", said.splitlines()[-1])
+            self.assertEqual(send.returncode, 128 + signal.SIGINT)
+
+    def test_mistakes_are_refused_before_anything_is_sent(self):
+        for arguments in (["--queue", "a b"], ["--queue", "q", "--header", "novalue"],
+                          ["--queue", "q", "--wait", "5"], [], ["--queue", "q", "--file", "/no/f"]):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(pawl("send", *arguments, stdin="a\n").returncode, 2)
+
+
+class WorkTest(unittest.TestCase):
+    def work(self, device, command, *more, queue="q"):
+        return pawl("work", "--from", device.endpoint, "--queue", queue, "--exec", command, *more)
+
+    def test_a_command_finds_the_message_in_its_environment(self):
+        with Device() as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", "--null", "--header",
+                 "content-type=text/plain", stdin="two\nlines\0")
+            result = self.work(device, "cat; env | grep ^PAWL_ | sort", "--count", 1)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(result.stdout.splitlines(), [
+                "two", "linesPAWL_ATTEMPT=1", "PAWL_HEADER_CONTENT_TYPE=text/plain",
+                "PAWL_ID=q/0/0", "PAWL_QUEUE=q"])
+
+    def test_G3_failures_go_to_the_dead_letters_with_the_tail_of_stderr(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="bad\n")
+            result = self.work(device, "echo cannot >&2; exit 3", "--count", 2)
+            self.assertEqual(last_lines(result)[0],
+                             "acked 0, nacked 2, rejected 0, returned 0, stale 0")
+            dead = self.work(device, 'echo "$(cat) $PAWL_ORIGIN $PAWL_REASON"', "--count", 1,
+                             queue="q.dead")
+            self.assertEqual(dead.stdout, "bad q/0/0 exit 3: cannot\n")
+            self.assertEqual(rows(device)["q"]["dead"], 1)
+
+    def test_exit_65_rejects_at_once(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="bad\n")
+            result = self.work(device, "exit 65", "--count", 1)
+            self.assertIn("rejected 1", last_lines(result)[0])
+            self.assertEqual(rows(device)["q.dead"]["ready"], 1)
+
+    def test_exit_75_returns_uncounted_after_the_first_backoff(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="later\n")
+            flag = device.path("flag")
+            result = self.work(device, f'[ -e {flag} ] && echo "$PAWL_ATTEMPT" && exit 0; '
+                                       f"touch {flag}; exit 75", "--count", 1)
+            self.assertEqual(result.stdout, "1\n")
+            self.assertIn("acked 1, nacked 0, rejected 0, returned 1", last_lines(result)[0])
+
+    def test_idle_exit_ends_when_nothing_comes(self):
+        with Device(memory=True) as device:
+            begun = time.monotonic()
+            result = pawl("work", "--from", device.endpoint, "--queue", "q", "--idle-exit", "300ms")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertGreater(time.monotonic() - begun, 0.25)
+
+    def test_the_first_sigterm_drains_and_the_rest_goes_back(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\nb\nc\n")
+            fifo = device.path("fifo")
+            os.mkfifo(fifo)
+            work = start_pawl("work", "--from", device.endpoint, "--queue", "q", "--exec",
+                              f"echo started; cat {fifo}")
+            self.assertEqual(work.stdout.readline(), "started\n")
+            work.send_signal(signal.SIGTERM)
+            self.assertIn("finishing", work.stderr.readline())
+            with open(fifo, "w", encoding="utf-8") as file:
+                file.write("done\n")
+            out, said = work.communicate(timeout=DEADLINE_S)
+            self.assertEqual((work.returncode, out), (0, "done\n"), said)
+            self.assertIn("acked 1,", said.splitlines()[-1])
+            self.assertEqual(rows(device)["q"]["ready"], 2)
+
+    def test_a_second_sigterm_stops_at_once_and_returns_what_is_held(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\n")
+            fifo = device.path("fifo")
+            os.mkfifo(fifo)
+            work = start_pawl("work", "--from", device.endpoint, "--queue", "q", "--exec",
+                              f"echo started; cat {fifo}")
+            self.assertEqual(work.stdout.readline(), "started\n")
+            work.send_signal(signal.SIGTERM)
+            self.assertIn("finishing", work.stderr.readline())
+            work.send_signal(signal.SIGTERM)
+            _, said = work.communicate(timeout=5)
+            self.assertEqual(work.returncode, 128 + signal.SIGTERM, said)
+            self.assertEqual(rows(device)["q"]["ready"], 1)
+            again = self.work(device, 'echo "$PAWL_ATTEMPT"', "--count", 1)
+            self.assertEqual(again.stdout, "1\n")
+
+    def test_concurrency_runs_so_many_at_once(self):
+        with Device(memory=True) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\nb\n")
+            # Each waits for the other: with one at a time this would not end.
+            fifo = device.path("fifo")
+            os.mkfifo(fifo)
+            each = f'case "$(cat)" in a) cat {fifo};; b) echo both > {fifo};; esac'
+            result = self.work(device, each, "--count", 2, "--concurrency", 2)
+            self.assertEqual(result.stdout, "both\n")
+
+
+class StatTest(unittest.TestCase):
+    def test_json_has_a_number_for_every_counter(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\nb\nc\n")
+            pawl("work", "--from", device.endpoint, "--queue", "q", "--count", 1)
+            row = rows(device)["q"]
+            for name in ("ready", "leased", "delayed", "dead", "accepted", "acked", "retried",
+                         "expired", "workers", "producers", "bytes", "oldest_ready_age_s"):
+                self.assertIsInstance(row[name], (int, float), name)
+            self.assertEqual((row["accepted"], row["acked"], row["ready"]), (3, 1, 2))
+
+    def test_the_table_has_thousands_separators(self):
+        with Device(memory=True) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="x\n" * 12_345)
+            table = pawl("stat", "--at", device.endpoint)
+            self.assertRegex(table.stdout, r"(?m)^q +12,345 ")
+            self.assertEqual(table.returncode, 0)
+
+    def test_an_absent_device_is_an_error(self):
+        result = pawl("stat", "--at", "tcp://127.0.0.1:9")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, re.escape("tcp://127.0.0.1:9"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
