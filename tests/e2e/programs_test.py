@@ -88,7 +88,7 @@ class DeviceTest(unittest.TestCase):
             other = pawl("send", "--to", device.endpoint, "--queue", "other", stdin="a\n")
             self.assertEqual(known.returncode, 0, known.stderr)
             self.assertEqual(other.returncode, 1)
-            self.assertIn("other", other.stderr)
+            self.assertIn("NO_QUEUE", other.stderr)
 
 
 class SendTest(unittest.TestCase):
@@ -163,7 +163,8 @@ class WorkTest(unittest.TestCase):
         with Device() as device:
             pawl("send", "--to", device.endpoint, "--queue", "q", "--null", "--header",
                  "content-type=text/plain", stdin="two\nlines\0")
-            result = self.work(device, "cat; env | grep ^PAWL_ | sort", "--count", 1)
+            result = self.work(device, "cat; unset PAWL_PROGRAMS PAWL_SOURCE; "
+                                       "env | grep ^PAWL_ | sort", "--count", 1)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(result.stdout.splitlines(), [
                 "two", "linesPAWL_ATTEMPT=1", "PAWL_HEADER_CONTENT_TYPE=text/plain",
