@@ -36,6 +36,11 @@ void Bench::touch_locked() {
   active_at_ = read_clock();
 }
 
+void Bench::tell_all_locked() {
+  handed_.notify_all();
+  pulled_in_.notify_all();
+}
+
 void Bench::wake_locked() {
   dirty_ = true;
   if (!std::exchange(sleeping_, false)) return;
@@ -81,16 +86,16 @@ bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock) {
     if (options_.idle_exit > std::chrono::milliseconds::zero() && busy_ == 0 &&
         read_clock() >= active_at_ + options_.idle_exit) {
       ended_ = RunEnd::idle;
-      changed_.notify_all();
+      tell_all_locked();
       return false;
     }
     ++demand_.threads_idle;
     wake_locked();
     if (options_.idle_exit > std::chrono::milliseconds::zero()) {
-      changed_.wait_until(lock, steady(std::max(active_at_ + options_.idle_exit,
-                                                read_clock() + std::chrono::milliseconds(1))));
+      handed_.wait_until(lock, steady(std::max(active_at_ + options_.idle_exit,
+                                               read_clock() + std::chrono::milliseconds(1))));
     } else {
-      changed_.wait(lock);
+      handed_.wait(lock);
     }
     --demand_.threads_idle;
   }
@@ -154,7 +159,7 @@ void Bench::end(RunEnd reason) {
     const std::lock_guard lock(mutex_);
     if (!ended_) ended_ = reason;
     resumed = serve_awaiting_locked();
-    changed_.notify_all();
+    tell_all_locked();
     wake_locked();
   }
   resume(std::move(resumed));
@@ -166,7 +171,7 @@ void Bench::refuse(const Fault& fault) {
     const std::lock_guard lock(mutex_);
     if (!refusal_) refusal_ = fault;
     resumed = serve_awaiting_locked();
-    changed_.notify_all();
+    tell_all_locked();
   }
   resume(std::move(resumed));
 }
@@ -181,7 +186,7 @@ void Bench::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
   if (!ended_) ended_ = RunEnd::closed;
-  changed_.notify_all();
+  tell_all_locked();
 }
 
 std::optional<Delivery> Bench::next_pulled_locked() {
@@ -214,7 +219,7 @@ std::optional<Delivery> Bench::pull(std::chrono::milliseconds timeout) {
   while (!over_locked() && !(delivery = next_pulled_locked())) {
     ++demand_.pulls;
     wake_locked();
-    const auto woken = changed_.wait_until(lock, steady(deadline));
+    const auto woken = pulled_in_.wait_until(lock, steady(deadline));
     --demand_.pulls;
     if (woken == std::cv_status::timeout && read_clock() >= deadline) {
       if (!over_locked()) delivery = next_pulled_locked();
@@ -315,16 +320,18 @@ Bench::Work Bench::take_work() {
   return work;
 }
 
-void Bench::stage(std::vector<LeaseRef> hands) {
-  if (hands.empty()) return;
+void Bench::stage(std::vector<LeaseRef> hands, bool quietly) {
   std::vector<std::coroutine_handle<>> resumed;
   {
     const std::lock_guard lock(mutex_);
     for (LeaseRef& hand : hands) staged_.push_back(std::move(hand));
-    if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
+    if (staged_.empty()) return;
+    if (!hands.empty() && options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
     resumed = serve_awaiting_locked();
-    if (demand_.pulling) ready_.signal();
-    changed_.notify_all();
+    if (demand_.pulling && !hands.empty()) ready_.signal();
+    if (demand_.pulls > 0) pulled_in_.notify_all();
+    const std::size_t idle = quietly && busy_ > 0 ? 0 : demand_.threads_idle;
+    for (std::size_t i = 0; i < std::min(idle, staged_.size()); ++i) handed_.notify_one();
   }
   resume(std::move(resumed));
 }

@@ -148,7 +148,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
 
   // The I/O thread ------------------------------------------------------------------------------
   Work take_work();
-  void stage(std::vector<LeaseRef> hands);
+  // `quietly`: a thread that is busy will come for them in no time; wake none that is idle.
+  void stage(std::vector<LeaseRef> hands, bool quietly);
   // Ends the I/O thread's sleep.
   void poke();
   void start_waking(std::function<void()> wake);
@@ -167,6 +168,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
  private:
   bool over_locked() const { return ended_ || closed_ || refusal_; }
   void touch_locked();
+  void tell_all_locked();
   std::optional<Delivery> next_pulled_locked();
   std::vector<std::coroutine_handle<>> serve_awaiting_locked();
   void resume(std::vector<std::coroutine_handle<>> resumed);
@@ -177,7 +179,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
   const WorkerOptions options_;
   std::shared_ptr<CallbackGate> gate_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable handed_;     // run and run_batch wait here
+  std::condition_variable pulled_in_;  // receive waits here
   std::function<void()> wake_;
   bool sleeping_ = false;  // the I/O thread
   bool dirty_ = false;     // something happened since its last look

@@ -140,7 +140,9 @@ void WorkerLoop::learn_pace(const Lease& lease) {
   if (begun == 0 || !lease.singly.load()) return;
   const std::int64_t spent = std::max<std::int64_t>(lease.done_us - lease.taken_us.load(), 1);
   const std::int64_t fits = hand_time_us * begun / spent;
-  const std::uint32_t most = std::max(options_.slots / (2 * options_.threads), 1U);
+  instant_ = fits >= options_.slots;
+  const std::uint32_t sharers = instant_ ? 1 : options_.threads;
+  const std::uint32_t most = std::max(options_.slots / (2 * sharers), 1U);
   const std::uint32_t grown = std::min(hand_messages_ * 4, most);
   hand_messages_ =
       static_cast<std::uint32_t>(std::clamp<std::int64_t>(fits, 1, std::int64_t{grown}));
@@ -232,7 +234,7 @@ void WorkerLoop::stage(Instant now, const Bench::Demand& demand, WorkerEffects& 
     }
     // Ahead of need only for fast handlers, which would wait for us otherwise.
     const bool fast = hand_messages_ > 1;
-    const std::uint32_t target = demand.threads_idle + (fast ? demand.threads : 0);
+    const std::uint32_t target = instant_ ? 2 : demand.threads_idle + (fast ? demand.threads : 0);
     std::uint32_t staged = demand.staged;
     while (staged < target && start_one(hand_messages_, now, hands)) ++staged;
   }
@@ -242,7 +244,15 @@ void WorkerLoop::stage(Instant now, const Bench::Demand& demand, WorkerEffects& 
       pullable += hands.back()->hand.run.count;
     }
   }
-  bench_->stage(std::move(hands));
+  bench_->stage(std::move(hands), instant_ && is_busy(now));
+}
+
+// Somebody has only just begun a hand.
+bool WorkerLoop::is_busy(Instant now) const {
+  return std::any_of(active_.begin(), active_.end(), [&](const LeaseRef& lease) {
+    const std::int64_t taken = lease->taken_us.load(std::memory_order_relaxed);
+    return taken != 0 && now - Instant(Duration(taken)) < hand_late;
+  });
 }
 
 // Threads idle while others sit on messages that they have not begun: half of the largest such hand
@@ -262,7 +272,9 @@ Instant WorkerLoop::next_sample(Instant now) const {
   Instant due = never;
   for (const LeaseRef& lease : active_) {
     if (lease->taken_us.load(std::memory_order_relaxed) == 0) continue;
-    if (lease->singly.load() && lease->cursor.limit() > 1) due = std::min(due, now + hand_late);
+    // The second: hands staged quietly for a thread that turns out to be slow.
+    if (lease->singly.load() && (lease->cursor.limit() > 1 || instant_))
+      due = std::min(due, now + hand_late);
     if (!machine_.has_handler_timeout()) continue;
     due = std::min(due, now + std::max<Duration>(machine_.handler_timeout() / 4, milliseconds(1)));
   }

@@ -45,6 +45,7 @@ class WorkerLoop {
   void stage(Instant now, const Bench::Demand& demand, WorkerEffects& effects);
   bool start_one(std::uint32_t messages_max, Instant now, std::vector<LeaseRef>& hands);
   void share_out(Instant now, WorkerEffects& effects);
+  bool is_busy(Instant now) const;
   void learn_pace(const detail::Lease& lease);
   void leave(Instant now, WorkerEffects& effects);
   void publish(const Bench::Demand& demand);
@@ -59,6 +60,7 @@ class WorkerLoop {
   std::vector<LeaseRef> active_;     // hands that the machine has, oldest first
   std::uint32_t hand_messages_ = 1;  // as many as are worked off in about hand_time
   std::optional<SocketFailed> failed_;
+  bool instant_ = false;  // handlers so fast that more threads would only be in the way
   bool wanted_ = false, drained_ = false, left_ = false;
   bool again_ = false;  // something is to be said that this turn could not say
 

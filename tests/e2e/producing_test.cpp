@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The producer against a hub in this process: absent, full, restarted, and gone for good.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <thread>
+
+#include <pawl/hub.hpp>
+
+#include "tests/e2e/ways.hpp"
+
+using namespace pawl;
+using namespace pawl::testing;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() : path_("/tmp/pawl-producing-" + std::to_string(getpid())) {
+    std::filesystem::remove_all(path_);
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::vector<std::string> everything_in(const std::string& endpoint, const std::string& queue) {
+  std::vector<std::string> bodies;
+  Worker worker{{.endpoint = endpoint, .queue = queue, .idle_exit = 1000ms}};
+  worker.run([&](const Delivery& d) { bodies.emplace_back(d.text()); });
+  return bodies;
+}
+
+}  // namespace
+
+TEST_CASE("a hub that comes up after its producer is found") {
+  Producer producer{{.endpoint = "inproc://late", .queue = "q"}};
+  const Receipt receipt = producer.send("early");
+  CHECK_FALSE(producer.wait_open(50ms));
+  CHECK_FALSE(receipt.ready());
+  const Hub hub{{.endpoints = {"inproc://late"}}};
+  CHECK(receipt.wait_for(10s).confirmed());
+  CHECK(producer.state() == ConnectionState::open);
+}
+
+TEST_CASE("close returns by its deadline, and what had no answer is unconfirmed") {
+  Producer producer{{.endpoint = "inproc://nobody", .queue = "q"}};
+  const Receipt receipt = producer.send("lost?");
+  const auto before = std::chrono::steady_clock::now();
+  const SendResult result = producer.close(100ms);
+  CHECK(std::chrono::steady_clock::now() - before < 2s);
+  CHECK(result.unconfirmed == 1);
+  CHECK(receipt.wait_for(0ms).status == OutcomeStatus::unconfirmed);
+  CHECK_THROWS_AS(receipt.wait(), Unconfirmed);
+  CHECK_THROWS_AS(producer.send("late"), Closed);
+}
+
+TEST_CASE("G6 a producer that reached its window fails, waits, or blocks, as it chose") {
+  ProducerOptions options{.endpoint = "inproc://absent", .queue = "q"};
+  options.unconfirmed_messages_max = 2;
+  options.destructor_deadline = 0ms;
+  SECTION("fail") {
+    options.back_pressure = BackPressure::fail;
+    Producer producer{options};
+    producer.send("1");
+    producer.send("2");
+    CHECK(producer.send("3").wait_for(0ms).code == Code::full);
+  }
+  SECTION("wait") {
+    options.back_pressure = BackPressure::wait;
+    options.back_pressure_deadline = 50ms;
+    Producer producer{options};
+    producer.send("1");
+    producer.send("2");
+    CHECK(producer.send("3").wait_for(0ms).code == Code::full);
+  }
+  SECTION("block, until there is room") {
+    Producer producer{options};
+    producer.send("1");
+    producer.send("2");
+    std::thread blocked([&] { producer.send("3").wait(); });
+    const Hub hub{{.endpoints = {"inproc://absent"}}};
+    blocked.join();
+    CHECK(producer.close(5s).confirmed == 3);
+  }
+  SECTION("block, until it is closed") {
+    Producer producer{options};
+    producer.send("1");
+    producer.send("2");
+    std::thread blocked([&] { CHECK_THROWS_AS(producer.send("3"), Closed); });
+    producer.close(100ms);
+    blocked.join();
+  }
+}
+
+TEST_CASE("a demanded durability that the hub cannot give is refused for good") {
+  const Hub hub{{.endpoints = {"inproc://memory"}}};
+  Producer producer{
+      {.endpoint = "inproc://memory", .queue = "q", .durability = Durability::synced}};
+  CHECK_THROWS_AS(producer.wait_open(5s), Refused);
+  CHECK_THROWS_AS(producer.send("x"), Refused);
+}
+
+TEST_CASE("names that no queue can have, and endpoints that mean nothing, are refused at once") {
+  CHECK_THROWS_AS((Producer{{.queue = "no spaces"}}), std::invalid_argument);
+  CHECK_THROWS_AS((Producer{{.endpoint = "nonsense", .queue = "q"}}), std::invalid_argument);
+  CHECK_THROWS_AS((Worker{{.queue = ""}}), std::invalid_argument);
+}
+
+TEST_CASE("G5 a durable hub that restarts under load keeps each message once") {
+  const Folder folder;
+  const std::string endpoint = "ipc://" + folder.path() + ".socket";
+  const HubOptions options{.endpoints = {endpoint},
+                           .data_directory = folder.path(),
+                           .timing = {.lease = 1000ms, .beat = 100ms, .margin = 100ms}};
+  std::optional<Hub> hub;
+  hub.emplace(options);
+  Producer producer{{.endpoint = endpoint, .queue = "q", .durability = Durability::synced}};
+  std::atomic<bool> over = false;
+  int sent = 0;
+  std::thread sender([&] {
+    while (!over) {
+      producer.send(std::to_string(sent));
+      if (++sent % 100 == 0) producer.flush(10s);
+    }
+  });
+  for (int i = 0; i < 3; ++i) {
+    Notes none;
+    none.wait_count(1, 100ms);  // some load first
+    hub.reset();
+    hub.emplace(options);
+    CHECK(producer.wait_open(10s));
+  }
+  over = true;
+  sender.join();
+  const SendResult result = producer.close(20s);
+  CHECK(result.confirmed == static_cast<std::uint64_t>(sent));
+  CHECK(result.complete());
+  const auto bodies = everything_in(endpoint, "q");
+  REQUIRE(bodies.size() == static_cast<std::size_t>(sent));
+  for (int i = 0; i < sent; ++i) CHECK(bodies[static_cast<std::size_t>(i)] == std::to_string(i));
+  hub.reset();
+  std::filesystem::remove(folder.path() + ".socket");
+}
+
+TEST_CASE("a second producer of the same name fences the first") {
+  const Hub hub{{.endpoints = {"inproc://fence"}}};
+  Producer first{{.endpoint = "inproc://fence", .queue = "q", .name = "import"}};
+  first.send("1").wait();
+  Producer second{{.endpoint = "inproc://fence", .queue = "q", .name = "import"}};
+  second.send("2").wait();
+  CHECK_FALSE(first.send("3").wait_for(5s).confirmed());
+  CHECK_THROWS_AS(first.send("4"), Refused);
+}
+
+TEST_CASE("no callback begins after close has returned") {
+  const Hub hub{{.endpoints = {"inproc://callbacks"}}};
+  struct Lazy final : Executor {
+    std::vector<std::function<void()>> work;
+    std::mutex mutex;
+    void post(std::function<void()> next) override {
+      const std::lock_guard lock(mutex);
+      work.push_back(std::move(next));
+    }
+  } executor;
+  int called = 0;
+  Producer producer{{.endpoint = "inproc://callbacks", .queue = "q"}};
+  producer.send("1").then(executor, [&](const Outcome&) { ++called; });
+  CHECK(producer.close(200ms).callbacks_dropped == 1);
+  for (const auto& work : executor.work) work();
+  CHECK(called == 0);
+}
+
+TEST_CASE("a body over 1 MiB is refused, one of 1 MiB is kept") {
+  const Hub hub{{.endpoints = {"inproc://large"}}};
+  Producer producer{{.endpoint = "inproc://large", .queue = "q"}};
+  CHECK(producer.send(std::string(1024 * 1024 + 1, 'x')).wait_for(5s).code == Code::too_large);
+  CHECK(producer.send(std::string(1024 * 1024, 'x')).wait_for(5s).confirmed());
+  CHECK(everything_in("inproc://large", "q").front().size() == 1024 * 1024);
+}
