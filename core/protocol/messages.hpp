@@ -67,7 +67,7 @@ struct Hello {
   std::string_view peer;                // 1: name for people: logs, history. ≤ 128 bytes
   std::optional<Bytes16> token;         // 2: resume this session
   std::uint64_t capabilities = 0;       // 3: reserved, 0
-  std::uint32_t slots = 0;              // 4: 0 = not a worker; see design "Who is to blame"
+  std::uint32_t slots = 0;              // 4: most that are started at once; 0 = 256
   std::uint64_t got = 0;                // 5: highest DELIVER number received (resume)
   struct Held {
     std::uint32_t handle = 0;
@@ -228,7 +228,7 @@ struct Settled {
     bool operator==(const Exception&) const = default;
   };
   std::uint32_t handle = 0;           // 0
-  std::uint64_t upto = 0;             // 1: every SETTLE up to this number is answered
+  std::uint64_t upto = 0;             // 1: every SETTLE of this handle up to it is answered
   std::vector<Exception> exceptions;  // 2: [[lease, lane, offset, len, code]…]
   bool operator==(const Settled&) const = default;
 };
@@ -255,7 +255,8 @@ struct Query {
   bool operator==(const Query&) const = default;
 };
 
-// Followed by one frame of MessagePack (docs/protocol.md, "stat"), ≤ 1 MiB.
+// If the code is ok, followed by one frame of MessagePack, ≤ 1 MiB (docs/protocol.md,
+// "Statistics").
 struct Reply {
   std::uint64_t id = 0;   // 0
   Code code = Code::ok;   // 1

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""worker.py ENDPOINT QUEUE [--count N]: prints each message's body and a newline, then acks it; ends
-after N. PAWL/1 by hand (docs/protocol.md), on pyzmq and msgpack alone."""
+"""worker.py ENDPOINT QUEUE [--count N]: prints each message's body and a newline, then acks it, and
+ends after N. PAWL/1 by hand (docs/protocol.md), on pyzmq and msgpack alone."""
 import collections, sys, time
 
 import msgpack, zmq
