@@ -9,7 +9,7 @@
 //
 // Files in the order a message takes: hub_sessions.cpp, hub_producers.cpp, hub_dispatch.cpp,
 // hub_workers.cpp, hub_dead_letters.cpp, hub_seal.cpp; hub_recovery.cpp, hub_housekeeping.cpp,
-// hub_stat.cpp.
+// hub_stat.cpp, hub_digest.cpp.
 #pragma once
 
 #include <map>
@@ -98,6 +98,8 @@ class HubMachine {
   HubTime time_floor() const { return hub_row_.time_floor; }
   // Everything that rows stand for, as text: two machines with the same text go on in the same way.
   std::string digest() const;
+  // The rows of producers in memory that are not to be written any more: as the store must hold them.
+  std::vector<Put> settled_producer_rows() const;
   void check_invariants() const;
 
  private:
@@ -119,6 +121,7 @@ class HubMachine {
   void end_session(SessionId id, bool died, Now now);
   void expire_sessions(Now now, bool socket_was_empty);
   void touch(Session& session, Now now);
+  void index_deadline(Session& session);
   void bind_connection(Session& session, const std::string& connection);
 
   // hub_producers.cpp
@@ -195,6 +198,10 @@ class HubMachine {
   Fault read_queue(Store& store, Queue& queue);
   Fault read_sessions(Store& store);
   Fault begin_boot(Store& store, Now now);
+
+  // hub_digest.cpp
+  void check_sessions() const;
+  void check_queue(const Queue& queue) const;
 
   // Shared small parts.
   Queue* find_queue(std::string_view name);

@@ -168,11 +168,10 @@ void HubMachine::tick(Now now, bool socket_was_empty) {
   // Postponing is always safe.
   const Duration gap = last_turn_ == Instant{} ? Duration{} : now.mono - last_turn_;
   if (gap > config_.timing.beat / 2 && gap > expected_sleep_) {
-    deadlines_.clear();
     for (auto& [id, session] : sessions_) {
       session.deadline += gap;
       session.oldest_since += gap;
-      deadlines_.emplace(session.deadline, id);
+      index_deadline(session);
     }
     if (hold_until_ != Instant{}) hold_until_ += gap;
   }

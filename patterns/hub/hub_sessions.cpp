@@ -249,6 +249,7 @@ void HubMachine::end_session(SessionId id, bool died, Now now) {
   by_token_.erase(session.token);
   if (session.is_connected()) by_connection_.erase(session.connection);
   if (session.has_row) gone_rows_.push_back(id);
+  deadlines_.erase({session.indexed_deadline, id});
   dirty_sessions_.erase(id);
   sessions_.erase(id);
 }
@@ -264,13 +265,11 @@ void HubMachine::expire_sessions(Now now, bool socket_was_empty) {
   if (!socket_was_empty && now.mono - overdue_since_ < std::chrono::seconds(1)) return;
   while (!deadlines_.empty() && deadlines_.begin()->first <= now.mono) {
     const SessionId id = deadlines_.begin()->second;
-    deadlines_.erase(deadlines_.begin());
-    const Session* session = find_session(id);
-    if (session == nullptr) continue;
-    if (session->deadline > now.mono) {
-      deadlines_.emplace(session->deadline, id);
-    } else {
+    Session& session = *find_session(id);
+    if (session.deadline <= now.mono) {
       end_session(id, true, now);
+    } else {
+      index_deadline(session);
     }
   }
   overdue_since_ = never;
@@ -279,7 +278,13 @@ void HubMachine::expire_sessions(Now now, bool socket_was_empty) {
 void HubMachine::touch(Session& session, Now now) {
   const bool is_new = session.deadline == Instant{};
   session.deadline = now.mono + config_.timing.lease + config_.timing.margin;
-  if (is_new) deadlines_.emplace(session.deadline, session.id);
+  if (is_new) index_deadline(session);
+}
+
+void HubMachine::index_deadline(Session& session) {
+  deadlines_.erase({session.indexed_deadline, session.id});
+  session.indexed_deadline = session.deadline;
+  deadlines_.emplace(session.deadline, session.id);
 }
 
 Session* HubMachine::find_session(SessionId id) {

@@ -19,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -132,6 +133,11 @@ class Group {
   void restore(std::uint64_t offset, FailureRecord record);
   std::vector<Holder> holders() const;  // of every lease of which something is held
 
+  // Everything that the rows stand for, as text (HubMachine::digest), and what must hold between the
+  // indexes after every event. group_digest.cpp.
+  std::string digest() const;
+  void check_invariants() const;
+
  private:
   struct ActiveChunk {
     ChunkRef ref;
@@ -174,6 +180,8 @@ class Group {
   void forget_record(std::uint64_t offset);
   void forget_place(std::uint64_t offset);
   std::uint32_t attempt_of(std::uint64_t offset) const;
+  void check_chunk(const ActiveChunk& chunk) const;
+  void check_leases() const;
 
   records::LogId log_;
   std::uint64_t scanned_to_ = 0;
