@@ -11,11 +11,3 @@ target_compile_options(pawl_options INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(pawl_options INTERFACE -Wno-restrict)
 endif()
-
-# Lets a layer be configured before its first source file lands.
-function(pawl_ensure_sources variable)
-  if(NOT ${variable})
-    file(WRITE ${PROJECT_BINARY_DIR}/empty.cpp "// no sources here\n")
-    set(${variable} ${PROJECT_BINARY_DIR}/empty.cpp PARENT_SCOPE)
-  endif()
-endfunction()
