@@ -239,6 +239,7 @@ void HubMachine::end_session(SessionId id, bool died, Now now) {
   for (const auto& [lease, log] : leases) {  // ascending ids: the order of delivery
     Queue& queue = queues_.at(log);
     if (died) {
+      queue.expired += queue.group.held_under(lease);
       slots = queue.group.on_death(lease, slots, held == 1, judge(queue, session.peer, now));
     } else {
       queue.group.release(lease);
