@@ -40,6 +40,7 @@ void HubMachine::open_producer(Session& session, Handle& handle, const protocol:
   handle.wanted_epoch = open.epoch;
   if (!unknown && producer->second.row.set.epoch != 0) return finish_open(session, handle, now);
   const std::uint64_t tag = next_read_++;
+  handle.row_read = tag;
   pending_reads_[tag] = {PendingRead::Kind::producer, handle.queue, 0, session.id, handle.number};
   const std::string key = records::producer_key(handle.queue, handle.source);
   reads_.push_back({Space::state, key, key + '\0', 1, tag});
@@ -49,8 +50,10 @@ void HubMachine::on_producer_row(SessionId session_id, std::uint32_t number, con
   Session* session = find_session(session_id);
   if (session == nullptr || session->handles.count(number) == 0) return;
   Handle& handle = session->handles.at(number);
+  // Resumed meanwhile, and opened anew: that OPEN has a read of its own.
+  if (handle.row_read != page.tag) return;
   Queue& queue = queues_.at(handle.queue);
-  Queue::Producer& producer = queue.producers[handle.source];
+  Queue::Producer& producer = queue.producers.at(handle.source);
   if (producer.row.set.epoch == 0 && !page.rows.empty()) {
     const auto row = records::decode_producer(page.rows.front().value.bytes());
     PAWL_CHECK(row.has_value());

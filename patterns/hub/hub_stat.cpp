@@ -37,7 +37,8 @@ void HubMachine::pack_queue(PackWriter& out, const Queue& queue, Now now) const 
   out.write_map(15);
   out.write_text("name");
   out.write_text(queue.name);
-  pack_number(out, "ready", queue.ready());
+  // What is accepted but not sealed yet is ready too: the numbers add up at every moment (G7).
+  pack_number(out, "ready", queue.ready() + queue.log.tail() - queue.log.sealed_tail());
   pack_number(out, "leased", group.count(RunState::leased));
   pack_number(out, "delayed", group.count(RunState::delayed) + group.count(RunState::dying));
   pack_number(out, "dead", queue.dead);
@@ -61,7 +62,7 @@ void HubMachine::on_query(Session& session, const protocol::Query& query, Now no
   if (query.what != "stat") {
     const std::string text = "this hub answers the query \"stat\" only";
     protocol::Reply reply{query.id, Code::unsupported, text, false};
-    return tell(session, reply, {Buffer::copy_of(Bytes{})});
+    return tell(session, reply);
   }
   std::vector<std::byte> bytes;
   PackWriter out(bytes);

@@ -35,6 +35,7 @@ struct Handle {
   std::string source;
   std::uint64_t epoch = 0;         // 0 while the producer's row is being read
   std::uint64_t wanted_epoch = 0;  // what OPEN asked to go on with
+  std::uint64_t row_read = 0;      // the read under way for that row
   std::uint64_t granted_messages = 0, granted_bytes = 0;
   std::uint64_t used_messages = 0, used_bytes = 0;
   // After a transient refusal of this sequence every later one is refused until it comes again (G4).

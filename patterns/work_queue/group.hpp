@@ -166,6 +166,8 @@ class Group {
   std::vector<Part> held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
                                std::uint64_t length,
                                std::vector<protocol::Settled::Exception>& exceptions) const;
+  void extend(SessionId session, const protocol::Settle::Row& row,
+              std::vector<protocol::Settled::Exception>& exceptions) const;
   std::vector<Part> parts_of(LeaseId lease) const;
   void apply_verb(const Part& part, const protocol::Settle::Row& row, const Judge& judge);
   void fail(std::uint64_t offset, FailureKind kind, std::string_view reason,

@@ -14,6 +14,7 @@ using protocol::Verb;
 
 void Group::settle(SessionId session, const protocol::Settle::Row& row, const Judge& judge,
                    std::vector<Settled::Exception>& exceptions) {
+  if (row.verb == Verb::extend) return extend(session, row, exceptions);
   for (const Part& part : held_parts(session, row.lease, row.offset, row.length, exceptions)) {
     apply_verb(part, row, judge);
   }
@@ -44,12 +45,21 @@ void Group::apply_verb(const Part& part, const protocol::Settle::Row& row, const
       for (std::uint64_t o = part.offset; o < end; ++o) return_delayed(o, delay, judge);
       return;
     case Verb::extend:
-      return;  // the hub restarts the handler's time; nothing of it is kept here
+      return;  // answered before
   }
 }
 
-// The parts of [offset, offset + length) that `session` holds under `lease`; the rest is told. Walks
-// runs, never offsets: a range of 2^60 costs no more than what is live in it.
+// The hub restarts the handler's time; nothing of it is kept here.
+void Group::extend(SessionId session, const protocol::Settle::Row& row,
+                   std::vector<Settled::Exception>& exceptions) const {
+  const auto found = leases_.find(row.lease);
+  if (found != leases_.end() && found->second.holder.session == session) return;
+  exceptions.push_back({row.lease, {0, row.offset, row.length}, Code::stale});
+}
+
+// The parts of [offset, offset + length) that `session` holds under `lease`; the rest is told. Looks only
+// at the chunks that the lease was cut from: an absurd range, or a lease of somebody else's, costs
+// nothing (G8).
 std::vector<Group::Part> Group::held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
                                            std::uint64_t length,
                                            std::vector<Settled::Exception>& exceptions) const {
@@ -62,16 +72,19 @@ std::vector<Group::Part> Group::held_parts(SessionId session, LeaseId lease, std
     told_to = to;
   };
   const auto found = leases_.find(lease);
-  const bool is_holder = found != leases_.end() && found->second.holder.session == session;
-  auto chunk = active_.upper_bound(offset);
-  if (chunk != active_.begin()) --chunk;
-  for (; chunk != active_.end() && chunk->first < end; ++chunk) {
+  if (found == leases_.end() || found->second.holder.session != session) {
+    tell_gap(end, end <= scanned_to_ ? Code::already_settled : Code::stale);
+    return held;
+  }
+  for (const std::uint64_t chunk_offset : found->second.chunks) {
+    const auto chunk = active_.find(chunk_offset);
+    if (chunk == active_.end() || chunk_offset >= end) continue;
     for (const Run& run : chunk->second.runs.all()) {
-      const std::uint64_t from = std::max(offset, chunk->first + run.first);
-      const std::uint64_t to = std::min(end, chunk->first + run.end());
+      const std::uint64_t from = std::max(offset, chunk_offset + run.first);
+      const std::uint64_t to = std::min(end, chunk_offset + run.end());
       if (from >= to) continue;
       tell_gap(from, Code::already_settled);
-      if (is_holder && run.state == RunState::leased && run.lease == lease) {
+      if (run.lease == lease) {
         held.push_back({from, static_cast<std::uint32_t>(to - from)});
         told_to = to;
       } else {
@@ -114,12 +127,14 @@ void Group::release(LeaseId lease) {
 }
 
 void Group::release_except(LeaseId lease, std::span<const Range> kept) {
+  auto range = kept.begin();  // both ascend: one walk over each
   for (const Part& part : parts_of(lease)) {
     std::uint64_t at = part.offset;
     const std::uint64_t end = part.offset + part.count;
-    for (const Range& range : kept) {
-      const std::uint64_t from = std::clamp(range.offset, at, end);
-      const std::uint64_t to = std::clamp(range.offset + range.length, at, end);
+    while (range != kept.end() && range->offset + range->length <= at) ++range;
+    for (auto next = range; next != kept.end() && next->offset < end; ++next) {
+      const std::uint64_t from = std::clamp(next->offset, at, end);
+      const std::uint64_t to = std::clamp(next->offset + next->length, at, end);
       if (from > at) give_back({at, static_cast<std::uint32_t>(from - at)});
       at = std::max(at, to);
     }
