@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How small rows are written down: LEB128 varints in values, big-endian integers in keys, so that the
-// store's bytewise order is the order of numbers. docs/store.md names what stands where.
+// How small rows are written down: LEB128 varints in values, big-endian integers in keys, so that
+// the store's bytewise order is the order of numbers. docs/store.md names what stands where.
 #pragma once
 
 #include <cstdint>
@@ -53,8 +53,8 @@ class ByteWriter {
   std::string out_;
 };
 
-// Reads what ByteWriter wrote. Reading past the end sets failed() and gives zeros: the caller checks
-// once, at the end of a row.
+// Reads what ByteWriter wrote. Reading past the end sets failed() and gives zeros: the caller
+// checks once, at the end of a row.
 class ByteReader {
  public:
   explicit ByteReader(Bytes bytes)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hub time: max(persisted floor, wall clock at start) + monotonic time, drawn towards the wall clock
-// by at most 5 % of the time that passes. A step of the wall clock expires nothing. Pure: both clocks
-// are handed in.
+// Hub time: max(persisted floor, wall clock at start) + monotonic time, drawn towards the wall
+// clock by at most 5 % of the time that passes. A step of the wall clock expires nothing. Pure:
+// both clocks are handed in.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,7 @@ namespace pawl {
 
 class HubClock {
  public:
-  HubClock(HubTime floor, HubTime wall, Instant mono)
-      : hub_(std::max(floor, wall)), last_(mono) {}
+  HubClock(HubTime floor, HubTime wall, Instant mono) : hub_(std::max(floor, wall)), last_(mono) {}
 
   // Never runs backwards.
   HubTime read(HubTime wall, Instant mono) {

@@ -13,8 +13,8 @@ class MemoryWatch {
   // 0: never over.
   explicit MemoryWatch(std::uint64_t resident_bytes_max) : bytes_max_(resident_bytes_max) {}
 
-  // True when the process is over its budget now. `accounted`: bytes that the caller knows it holds and
-  // that are not to be held against the budget.
+  // True when the process is over its budget now. `accounted`: bytes that the caller knows it holds
+  // and that are not to be held against the budget.
   bool is_over(Instant now, std::uint64_t accounted);
 
  private:

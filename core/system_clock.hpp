@@ -9,8 +9,8 @@
 namespace pawl {
 
 inline Instant monotonic_now() {
-  return Instant(std::chrono::duration_cast<Duration>(
-      std::chrono::steady_clock::now().time_since_epoch()));
+  return Instant(
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
 inline HubTime wall_now() {

@@ -66,8 +66,8 @@ bool HubMachine::move_one(Queue& queue, std::uint64_t offset) {
   touched_.insert(target.log.id());
   const FailureRecord& record = *queue.group.record_of(offset);
   note(queue.name + "/0/" + std::to_string(offset) + " moved to " + target_name + " after " +
-       std::to_string(record.failures) + " failures: " +
-       (record.history.empty() ? std::string() : record.history.back().reason));
+       std::to_string(record.failures) +
+       " failures: " + (record.history.empty() ? std::string() : record.history.back().reason));
   queue.group.on_moved(offset);
   ++queue.dead;
   queue.counters_changed = true;

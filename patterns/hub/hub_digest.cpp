@@ -8,7 +8,9 @@
 namespace pawl {
 namespace {
 
-std::string number(std::uint64_t value) { return ' ' + std::to_string(value); }
+std::string number(std::uint64_t value) {
+  return ' ' + std::to_string(value);
+}
 
 std::string hex(const Bytes16& bytes) {
   constexpr char digits[] = "0123456789abcdef";
@@ -76,8 +78,8 @@ void HubMachine::check_queue(const Queue& queue) const {
   PAWL_CHECK(queue.log.committed_tail() <= queue.log.sealed_tail());
   // G7: whatever was accepted is live, acked or moved; nothing else.
   std::uint64_t in_runs = 0;
-  for (const RunState state : {RunState::ready, RunState::leased, RunState::delayed,
-                               RunState::suspect, RunState::dying}) {
+  for (const RunState state :
+       {RunState::ready, RunState::leased, RunState::delayed, RunState::suspect, RunState::dying}) {
     in_runs += queue.group.count(state);
   }
   const std::uint64_t unseen = queue.group.settled_count() - queue.settled_seen;

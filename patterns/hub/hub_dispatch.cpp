@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handing out (G2, G4): what came back goes before what is fresh, lowest offset first; suspects go to
-// a session that holds nothing else. Runs when a turn is sealed, so that fresh messages are leased in
-// the same commit that stores them, and are sent when it is done.
+// Handing out (G2, G4): what came back goes before what is fresh, lowest offset first; suspects go
+// to a session that holds nothing else. Runs when a turn is sealed, so that fresh messages are
+// leased in the same commit that stores them, and are sent when it is done.
 #include <algorithm>
 
 #include "core/check.hpp"
@@ -56,8 +56,8 @@ void HubMachine::dispatch(Queue& queue) {
   }
 }
 
-// Worker handles with credit, in turn: who was served last is served last again. Those that something
-// was just recalled from come only when there is nobody else.
+// Worker handles with credit, in turn: who was served last is served last again. Those that
+// something was just recalled from come only when there is nobody else.
 std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
   std::vector<Queue::HandleKey> able, recalled;
   const std::size_t n = queue.worker_handles.size();
@@ -68,16 +68,16 @@ std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
     if (session.alone || session.running_dry_for != 0 || !session.may_deliver()) continue;
     if (handle.delivered_messages >= handle.credit_messages) continue;
     if (handle.delivered_bytes >= handle.credit_bytes) continue;
-    const bool just_recalled = handle.recalled_at != Instant{} &&
-                               now_.mono - handle.recalled_at < config_.timing.beat;
+    const bool just_recalled =
+        handle.recalled_at != Instant{} && now_.mono - handle.recalled_at < config_.timing.beat;
     (just_recalled ? recalled : able).push_back(key);
   }
   queue.next_worker = (queue.next_worker + 1) % n;
   return able.empty() ? recalled : able;
 }
 
-// A suspect goes to a session that holds nothing else. If none is idle, one is let run dry; others go
-// on meanwhile.
+// A suspect goes to a session that holds nothing else. If none is idle, one is let run dry; others
+// go on meanwhile.
 void HubMachine::dispatch_suspects(Queue& queue) {
   if (queue.group.count(RunState::suspect) == 0) {
     for (const auto& [session_id, number] : queue.worker_handles) {
@@ -237,8 +237,7 @@ void HubMachine::want_chunk(LogId queue, std::uint64_t chunk_id) {
   pending_reads_[tag] = {PendingRead::Kind::chunks, queue, chunk_id, 0, 0};
   // Chunks written one after another are read one after another: a page serves the next ones too.
   reads_.push_back({Space::chunks, records::chunk_key(chunk_id),
-                    records::chunk_key(chunk_id + chunks_ahead_max),
-                    chunk_page_bytes, tag});
+                    records::chunk_key(chunk_id + chunks_ahead_max), chunk_page_bytes, tag});
 }
 
 void HubMachine::on_page(const Page& page) {
@@ -261,8 +260,8 @@ void HubMachine::on_page(const Page& page) {
   wanted_chunks_.erase(read.chunk_id);
 }
 
-void HubMachine::deliver(Queue& queue, Session& session, Handle& handle,
-                         protocol::Deliver& message, std::vector<Slice>& frames) {
+void HubMachine::deliver(Queue& queue, Session& session, Handle& handle, protocol::Deliver& message,
+                         std::vector<Slice>& frames) {
   message.number = session.next_deliver++;
   session.leases.emplace(message.lease, queue.log.id());
   if (message.rows.front().flags & protocol::deliver_flags::alone) {

@@ -9,10 +9,10 @@
 namespace pawl {
 namespace {
 
-// A chunk that stays sparse for so long is not about to be settled: rewriting what is left of it costs
-// less than keeping the rest.
+// A chunk that stays sparse for so long is not about to be settled: rewriting what is left of it
+// costs less than keeping the rest.
 constexpr auto sparse_for = std::chrono::seconds(1);
-constexpr std::size_t sparse_chunks_max = 256;  // looked at in one pass
+constexpr std::size_t sparse_chunks_max = 256;            // looked at in one pass
 constexpr std::size_t evacuated_bytes_max = 1024 * 1024;  // read into one commit
 
 // Producers' rows: a page a second; at most a million, however young.
@@ -25,7 +25,8 @@ constexpr std::uint64_t producer_rows_max = 1'000'000;
 
 void HubMachine::note_sparse(Queue& queue, Now now) {
   const std::set<std::uint64_t>& sparse = queue.group.sparse();
-  std::erase_if(queue.sparse_since, [&](const auto& entry) { return sparse.count(entry.first) == 0; });
+  std::erase_if(queue.sparse_since,
+                [&](const auto& entry) { return sparse.count(entry.first) == 0; });
   for (const std::uint64_t offset : sparse) {
     if (queue.sparse_since.size() >= sparse_chunks_max) break;
     const Instant since = queue.sparse_since.try_emplace(offset, now.mono).first->second;
@@ -49,9 +50,9 @@ void HubMachine::evacuate_sparse(Queue& queue, Commit& commit) {
   }
 }
 
-// Rows of producers that were idle for the age limit (a week) are evicted and counted; OPENED then says
-// that a name not known may have been known once. Above a million rows the limit is halved for the next
-// round, so that the oldest go first.
+// Rows of producers that were idle for the age limit (a week) are evicted and counted; OPENED then
+// says that a name not known may have been known once. Above a million rows the limit is halved for
+// the next round, so that the oldest go first.
 void HubMachine::sweep_producers(Now now) {
   if (now.mono < next_sweep_ || queues_.empty()) return;
   next_sweep_ = now.mono + sweep_every;

@@ -46,8 +46,8 @@ struct HubConfig {
 class HubMachine {
  public:
   // Reads the rows, raises the boot number and waits until that is synced. `machine_boot` is the
-  // kernel's boot id: another one without a clean end before means that unsynced leases may be gone,
-  // and nothing is handed out for lease + margin (G2).
+  // kernel's boot id: another one without a clean end before means that unsynced leases may be
+  // gone, and nothing is handed out for lease + margin (G2).
   static Result<std::unique_ptr<HubMachine>> recover(HubConfig config, Store& store,
                                                      Entropy& entropy, std::string machine_boot,
                                                      Now now);
@@ -98,7 +98,8 @@ class HubMachine {
   HubTime time_floor() const { return hub_row_.time_floor; }
   // Everything that rows stand for, as text: two machines with the same text go on in the same way.
   std::string digest() const;
-  // The rows of producers in memory that are not to be written any more: as the store must hold them.
+  // The rows of producers in memory that are not to be written any more: as the store must hold
+  // them.
   std::vector<Put> settled_producer_rows() const;
   void check_invariants() const;
 
@@ -220,22 +221,23 @@ class HubMachine {
   Entropy& entropy_;
   Random random_;
   records::HubRow hub_row_;
-  std::uint64_t counter_ = 1;  // low part of session and lease ids of this boot
+  std::uint64_t counter_ = 1;        // low part of session and lease ids of this boot
   std::uint64_t next_chunk_id_ = 0;  // a counter of their own: neighbours in a log are near in id
 
   std::map<SessionId, Session> sessions_;
   std::map<std::string, SessionId> by_connection_;
   std::map<Bytes16, SessionId> by_token_;
-  std::set<std::pair<Instant, SessionId>> deadlines_;  // lazy: a session's real deadline may be later
+  std::set<std::pair<Instant, SessionId>>
+      deadlines_;  // lazy: a session's real deadline may be later
   std::set<SessionId> dirty_sessions_;
   std::vector<SessionId> gone_rows_;
 
   std::map<LogId, Queue> queues_;
   std::map<std::string, LogId, std::less<>> by_name_;
   LogId next_log_ = 1;
-  std::set<LogId> touched_;   // something happened since the last seal
-  std::set<LogId> again_;     // more is to be done in the next one
-  std::vector<LogId> sealed_;  // whose appends are in the commit under way
+  std::set<LogId> touched_;               // something happened since the last seal
+  std::set<LogId> again_;                 // more is to be done in the next one
+  std::vector<LogId> sealed_;             // whose appends are in the commit under way
   std::set<Queue::HandleKey> answering_;  // have confirms or settles to be answered
   std::set<std::pair<HubTime, LogId>> due_;
   std::size_t producer_handles_ = 0;
@@ -264,11 +266,11 @@ class HubMachine {
   Instant started_at_{};
   Instant last_turn_{};
   Duration expected_sleep_ = Duration::max() / 2;
-  Instant hold_until_{};       // nothing is handed out before
+  Instant hold_until_{};  // nothing is handed out before
   Instant next_maintenance_{};
   Instant overdue_since_ = never;
   bool force_durable_ = false;
-  Now now_{};                  // of the turn under way
+  Now now_{};  // of the turn under way
 
   std::vector<RoutedMessage> at_once_;
   std::vector<RoutedMessage> gated_;

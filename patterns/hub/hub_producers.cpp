@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What producers send: judged, told apart from what is known already (G5), appended in order (G4), held
-// back by credit (G6). Confirms wait for the commit that holds what they confirm (G1).
+// What producers send: judged, told apart from what is known already (G5), appended in order (G4),
+// held back by credit (G6). Confirms wait for the commit that holds what they confirm (G1).
 #include <algorithm>
 
 #include "core/check.hpp"
@@ -78,9 +78,10 @@ void HubMachine::finish_open(Session& session, Handle& handle, Now now) {
   ProducerSet& set = producer.row.set;
   const std::uint64_t wanted = handle.wanted_epoch;
   if (wanted != 0 && wanted < set.epoch) {
-    tell_error(session, Code::fenced,
-               "a newer producer of this name has opened the queue; give each producer its own name",
-               Command::open, handle.number);
+    tell_error(
+        session, Code::fenced,
+        "a newer producer of this name has opened the queue; give each producer its own name",
+        Command::open, handle.number);
     --producer.handles;
     std::erase(queue.producer_handles, Queue::HandleKey{session.id, handle.number});
     session.handles.erase(handle.number);
@@ -122,8 +123,9 @@ void HubMachine::on_send(Session& session, const Send& send, const std::vector<S
     if (i > 0 && bytes > send_bytes_max) {
       handle->second.used_messages += part.count;
       handle->second.used_bytes += frames[i].size;
-      refuse(session, handle->second, part.seq, part.count,
-             {Code::retry, "the chunks of one SEND are at most 2 MiB together: send this part alone"});
+      refuse(
+          session, handle->second, part.seq, part.count,
+          {Code::retry, "the chunks of one SEND are at most 2 MiB together: send this part alone"});
       continue;
     }
     on_part(session, handle->second, part, frames[i], now);
@@ -148,7 +150,8 @@ void HubMachine::on_part(Session& session, Handle& handle, const Send::Part& par
 // Everything that can be said of a part before its messages are looked at one run at a time.
 Fault HubMachine::judge_part(const Queue& queue, const Handle& handle, const Send::Part& part,
                              const Slice& chunk) const {
-  if (part.epoch != handle.epoch || queue.producers.at(handle.source).row.set.epoch != handle.epoch) {
+  if (part.epoch != handle.epoch ||
+      queue.producers.at(handle.source).row.set.epoch != handle.epoch) {
     return {Code::fenced, "a newer producer of this name has opened the queue"};
   }
   if (part.lane != 0) return {Code::unsupported, "lanes other than 0 are not part of this version"};
@@ -162,7 +165,8 @@ Fault HubMachine::judge_part(const Queue& queue, const Handle& handle, const Sen
       fault.code != Code::ok) {
     return fault;
   }
-  if (handle.blocked_from && part.seq > *handle.blocked_from && part.floor <= *handle.blocked_from) {
+  if (handle.blocked_from && part.seq > *handle.blocked_from &&
+      part.floor <= *handle.blocked_from) {
     return {Code::retry, "an earlier sequence was refused: send that one again first"};
   }
   // Bytes may be overdrawn by one chunk, so that a large message never waits for ever.
@@ -180,7 +184,8 @@ void HubMachine::accept_part(Session& session, Handle& handle, const Send::Part&
                              const Slice& chunk) {
   Queue& queue = queues_.at(handle.queue);
   ProducerSet& set = queue.producers.at(handle.source).row.set;
-  if (handle.blocked_from && (part.seq <= *handle.blocked_from || part.floor > *handle.blocked_from)) {
+  if (handle.blocked_from &&
+      (part.seq <= *handle.blocked_from || part.floor > *handle.blocked_from)) {
     handle.blocked_from.reset();
   }
   const std::uint64_t end = part.seq + part.count;
@@ -197,8 +202,9 @@ void HubMachine::accept_part(Session& session, Handle& handle, const Send::Part&
                     {Code::full, "the queue is at its max_messages or max_bytes"});
     }
     if (!set.insert(piece.first, piece.length)) {
-      return refuse(session, handle, at, end - at,
-                    {Code::retry, "too many gaps in this producer's sequences: send the lowest first"});
+      return refuse(
+          session, handle, at, end - at,
+          {Code::retry, "too many gaps in this producer's sequences: send the lowest first"});
     }
     const bool whole = piece.length == part.count;
     const Slice entries = whole ? chunk : cut(chunk, at - part.seq, piece.length);
@@ -212,7 +218,8 @@ void HubMachine::accept_part(Session& session, Handle& handle, const Send::Part&
   queue.counters_changed = true;
 }
 
-// Rows that go on where the last one ended are one row: a million messages in order confirm in a line.
+// Rows that go on where the last one ended are one row: a million messages in order confirm in a
+// line.
 void HubMachine::add_confirm(Session& session, Handle& handle, const Confirm::Row& row) {
   answering_.emplace(session.id, handle.number);
   if (!handle.confirms.empty()) {
@@ -239,8 +246,8 @@ void HubMachine::refuse(Session& session, Handle& handle, std::uint64_t seq, std
                                  {{seq, length, fault.code, fault.text, retry_after(fault.code)}}});
 }
 
-// How many more messages the policy `refuse` lets in; the other two never refuse: one withholds credit,
-// one drops. Bytes are counted in whole chunks, so that bound may be overshot by one.
+// How many more messages the policy `refuse` lets in; the other two never refuse: one withholds
+// credit, one drops. Bytes are counted in whole chunks, so that bound may be overshot by one.
 std::uint64_t HubMachine::room(const Queue& queue) const {
   const QueuePolicy& policy = queue.policy;
   if (policy.overflow != Overflow::refuse) return UINT64_MAX;
@@ -250,11 +257,12 @@ std::uint64_t HubMachine::room(const Queue& queue) const {
   return policy.max_messages - std::min(policy.max_messages, queue.live);
 }
 
-// Runs when a turn is sealed, so what is granted here is sent when all that was used before is stored:
-// what a hub holds of one producer is never more than its window.
+// Runs when a turn is sealed, so what is granted here is sent when all that was used before is
+// stored: what a hub holds of one producer is never more than its window.
 void HubMachine::grant_credit(Queue& queue) {
   if (queue.producer_handles.empty() || free_bytes_ == 0) return;
-  const std::uint64_t share = limits::producer_windows_bytes / std::max<std::size_t>(1, producer_handles_);
+  const std::uint64_t share =
+      limits::producer_windows_bytes / std::max<std::size_t>(1, producer_handles_);
   const std::uint64_t window_bytes = std::clamp<std::uint64_t>(
       share, limits::producer_window_bytes_min, limits::producer_window_bytes_max);
   std::uint64_t messages = window_messages;

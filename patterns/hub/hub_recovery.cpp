@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recovery is the ordinary door: a fresh store, a restart after kill -9 and a failed commit all come
-// in here. Counters, cursors and leases are read; everything else is paged when it is needed.
+// Recovery is the ordinary door: a fresh store, a restart after kill -9 and a failed commit all
+// come in here. Counters, cursors and leases are read; everything else is paged when it is needed.
 #include <functional>
 
 #include "core/check.hpp"
@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t page_bytes = 1024 * 1024;
 
 // Reads every row of a range, page by page. `each` answers with a Fault for a row it cannot take.
-Fault read_all(Store& store, records::KeyRange range, const std::function<Fault(const Row&)>& each) {
+Fault read_all(Store& store, records::KeyRange range,
+               const std::function<Fault(const Row&)>& each) {
   for (;;) {
     const Result<Page> page = store.read_now({Space::state, range.from, range.to, page_bytes, 0});
     if (!page) return page.fault();
@@ -35,7 +36,8 @@ Fault unreadable(std::string_view what) {
 bool is_consistent(const records::ActiveRow& row, const Group& group) {
   for (const Run& run : row.runs) {
     if (run.end() > row.ref.count || run.end() < run.first) return false;
-    const bool has_record = run.count == 1 && group.record_of(row.ref.offset + run.first) != nullptr;
+    const bool has_record =
+        run.count == 1 && group.record_of(row.ref.offset + run.first) != nullptr;
     if (run.single && !has_record) return false;
     const bool needs_record = run.state == RunState::delayed || run.state == RunState::suspect ||
                               run.state == RunState::dying;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The end of a turn: moves to dead letters, appends and leases become rows of one commit, and what
-// peers are to be told of them waits for it (G1: nothing is confirmed, handed out or answered before
-// the commit that holds it is done).
+// peers are to be told of them waits for it (G1: nothing is confirmed, handed out or answered
+// before the commit that holds it is done).
 #include <algorithm>
 
 #include "core/check.hpp"
@@ -108,8 +108,8 @@ void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
   }
   if (now_.mono < queue.next_prune) return;
   queue.next_prune = now_.mono + prune_every;
-  // Without an open handle a row is only memory; it is in the store, or in the commit before this one,
-  // which is done.
+  // Without an open handle a row is only memory; it is in the store, or in the commit before this
+  // one, which is done.
   std::erase_if(queue.producers, [this](const auto& entry) {
     return entry.second.handles == 0 && now_.hub - entry.second.row.last_seen > producer_idle_max;
   });
@@ -164,8 +164,8 @@ void HubMachine::confirm(Session& session, Handle& handle) {
 
 void HubMachine::tick(Now now, bool socket_was_empty) {
   now_ = now;
-  // A turn that came late (SIGSTOP, a slow disk) is our silence, not the peers': every deadline moves.
-  // Postponing is always safe.
+  // A turn that came late (SIGSTOP, a slow disk) is our silence, not the peers': every deadline
+  // moves. Postponing is always safe.
   const Duration gap = last_turn_ == Instant{} ? Duration{} : now.mono - last_turn_;
   if (gap > config_.timing.beat / 2 && gap > expected_sleep_) {
     for (auto& [id, session] : sessions_) {

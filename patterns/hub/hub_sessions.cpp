@@ -27,7 +27,8 @@ void HubMachine::on_message(RoutedMessage received, Now now) {
   const auto known = by_connection_.find(received.routing_id);
   Session* session = known == by_connection_.end() ? nullptr : find_session(known->second);
   const auto answer = [&](Code code, std::string_view text) {
-    at_once_.push_back({received.routing_id, {protocol::encode(protocol::Error{code, text, 0, 0}), {}}});
+    at_once_.push_back(
+        {received.routing_id, {protocol::encode(protocol::Error{code, text, 0, 0}), {}}});
   };
   if (!decoded) return answer(decoded.fault().code, decoded.fault().text);
   if (protocol::frames_expected(*decoded) != received.message.frames.size()) {
@@ -146,7 +147,8 @@ void HubMachine::on_open(Session& session, const protocol::Open& open, Now now) 
     return refuse(fault.code, fault.text);
   }
   if (open.role != protocol::Role::producer && open.role != protocol::Role::worker) {
-    return refuse(Code::unsupported, "this hub opens queues for the roles producer and worker only");
+    return refuse(Code::unsupported,
+                  "this hub opens queues for the roles producer and worker only");
   }
   if (!open.group.empty()) return refuse(Code::unsupported, "a work queue has no named groups");
   if (open.durability > config_.durability) {
@@ -255,8 +257,9 @@ void HubMachine::end_session(SessionId id, bool died, Now now) {
   sessions_.erase(id);
 }
 
-// A session that has been silent for lease + margin has died; but only if the socket was read to its
-// end, or reading could not keep up for a whole second past the deadline: silence must be the peer's.
+// A session that has been silent for lease + margin has died; but only if the socket was read to
+// its end, or reading could not keep up for a whole second past the deadline: silence must be the
+// peer's.
 void HubMachine::expire_sessions(Now now, bool socket_was_empty) {
   if (deadlines_.empty() || deadlines_.begin()->first > now.mono) {
     overdue_since_ = never;

@@ -18,13 +18,17 @@ namespace {
 
 // Messages read in one turn: enough to fill a commit, few enough that beats are answered in time.
 constexpr int drain_messages_max = 1024;
+// on_idle() from so long without a commit until so long; it paces itself.
+constexpr auto tidy_from = std::chrono::seconds(2);
+constexpr auto tidy_until = std::chrono::seconds(30);
 constexpr auto reopen_every = std::chrono::seconds(1);
 
 std::string machine_boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string id;
   std::getline(file, id);
-  return id;  // empty where there is none: a restart of the machine then looks like one of the process
+  return id;  // empty where there is none: a restart of the machine then looks like one of the
+              // process
 }
 
 bool is_wildcard(const std::string& endpoint) {
@@ -65,7 +69,8 @@ Hub::Shell::Shell(HubOptions options)
       memory_watch_(options_.resident_bytes_max) {
   for (const std::string& endpoint : options_.endpoints) {
     if (is_wildcard(endpoint) && !options_.open) {
-      throw HubError("endpoint " + endpoint + " would take in anybody who can reach this machine: "
+      throw HubError("endpoint " + endpoint +
+                     " would take in anybody who can reach this machine: "
                      "bind to an address of one network, or allow it with .open = true (--open)");
     }
   }
@@ -117,14 +122,16 @@ std::vector<std::string> Hub::Shell::bind(const std::vector<std::string>& endpoi
   return bound;
 }
 
-// Somebody sends a message without an end, and libzmq keeps all of it: only closing the socket lets go.
-// Peers come back and resume.
+// Somebody sends a message without an end, and libzmq keeps all of it: only closing the socket lets
+// go. Peers come back and resume.
 void Hub::Shell::bind_again() {
-  log("resident memory is over its budget and none of it is ours: the socket is closed and bound anew");
+  log("resident memory is over its budget and none of it is ours: the socket is closed and bound "
+      "anew");
   socket_->close();
   machine_->on_socket_lost();
   malloc_trim(0);
-  // libzmq frees the address in its own thread, soon after close(); waiting on `wake_` lets stop() in.
+  // libzmq frees the address in its own thread, soon after close(); waiting on `wake_` lets stop()
+  // in.
   constexpr int tries_max = 500, try_every_ms = 10;
   for (int tries = 1; !stopping_.load(); ++tries) {
     try {
@@ -199,10 +206,16 @@ void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {
   const auto deadline = machine_->time_to_next_deadline(now);
   const bool reads = turn_->may_take_more();
   if (turn_->has_more_now() || (!socket_was_empty && reads)) return;
-  long timeout_ms = -1;
+  // Some seconds without traffic: the store gives its garbage back to the file system.
+  if (turn_->commit_under_way()) idle_since_ = now.mono;
+  const Duration idle = now.mono - idle_since_;
+  const bool tidies_up = idle < tidy_until;
+  if (tidies_up && idle >= tidy_from) store_->on_idle();
+  long timeout_ms = tidies_up ? std::chrono::milliseconds(tidy_from).count() : -1;
   if (deadline) {
-    timeout_ms = static_cast<long>(
+    const long due_ms = static_cast<long>(
         std::chrono::ceil<std::chrono::milliseconds>(std::max(*deadline, Duration{})).count());
+    timeout_ms = timeout_ms < 0 ? due_ms : std::min(timeout_ms, due_ms);
   }
   zmq_pollitem_t items[3] = {{nullptr, wake_.fd(), ZMQ_POLLIN, 0},
                              {nullptr, store_->ready_fd(), ZMQ_POLLIN, 0},
@@ -216,8 +229,8 @@ void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {
   wake_.clear();
 }
 
-// A failed commit is unknown, never "not stored": the machine is dropped and what the store holds is
-// read anew, in this process. Peers are told to come again; deduplication makes that safe (G5).
+// A failed commit is unknown, never "not stored": the machine is dropped and what the store holds
+// is read anew, in this process. Peers are told to come again; deduplication makes that safe (G5).
 void Hub::Shell::start_again(const Turn::Failure& failure) {
   if (failure.sync_failed) {
     return end("the store could not be synced (" + failure.text +
@@ -279,9 +292,17 @@ Now Hub::Shell::read_clocks() {
 
 Hub::Hub(HubOptions options) : shell_(std::make_unique<Shell>(std::move(options))) {}
 Hub::~Hub() = default;
-const std::vector<std::string>& Hub::endpoints() const { return shell_->endpoints(); }
-bool Hub::stop(std::chrono::milliseconds deadline) { return shell_->stop(deadline); }
-int Hub::ended_fd() const { return shell_->ended_fd(); }
-std::string Hub::error() const { return shell_->error(); }
+const std::vector<std::string>& Hub::endpoints() const {
+  return shell_->endpoints();
+}
+bool Hub::stop(std::chrono::milliseconds deadline) {
+  return shell_->stop(deadline);
+}
+int Hub::ended_fd() const {
+  return shell_->ended_fd();
+}
+std::string Hub::error() const {
+  return shell_->error();
+}
 
 }  // namespace pawl

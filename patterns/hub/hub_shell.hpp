@@ -58,6 +58,7 @@ class Hub::Shell {
   std::vector<std::string> bound_;
   std::vector<RoutedMessage> out_;
   MemoryWatch memory_watch_;
+  Instant idle_since_{};
 
   transport::WakeUp wake_;
   transport::WakeUp ended_;

@@ -17,7 +17,9 @@ void pack_number(PackWriter& out, std::string_view key, std::uint64_t value) {
   out.write_uint(value);
 }
 
-double seconds(Duration span) { return std::chrono::duration<double>(span).count(); }
+double seconds(Duration span) {
+  return std::chrono::duration<double>(span).count();
+}
 
 }  // namespace
 
@@ -94,7 +96,8 @@ bool HubMachine::has_dead_letter_name(std::string_view name) const {
 
 Queue& HubMachine::make_queue(std::string_view name) {
   const auto configured = config_.queues.find(std::string(name));
-  const QueuePolicy& policy = configured == config_.queues.end() ? config_.defaults : configured->second;
+  const QueuePolicy& policy =
+      configured == config_.queues.end() ? config_.defaults : configured->second;
   const LogId id = next_log_++;
   by_name_.emplace(name, id);
   touched_.insert(id);

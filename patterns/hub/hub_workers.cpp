@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What workers say: credit, settles; and what is asked of them: recalls, and handlers that never end.
+// What workers say: credit, settles; and what is asked of them: recalls, and handlers that never
+// end.
 #include <algorithm>
 
 #include "core/check.hpp"
@@ -14,8 +15,9 @@ using protocol::Verb;
 void HubMachine::on_credit(Session& session, const protocol::Credit& credit) {
   const auto handle = session.handles.find(credit.handle);
   if (handle == session.handles.end() || handle->second.role != protocol::Role::worker) {
-    return tell_error(session, Code::bad_frame, "CREDIT names a handle that is not open for a worker",
-                      Command::credit, credit.handle);
+    return tell_error(session, Code::bad_frame,
+                      "CREDIT names a handle that is not open for a worker", Command::credit,
+                      credit.handle);
   }
   // Totals only grow: an older CREDIT that says less is no news.
   Handle& worker = handle->second;
@@ -27,8 +29,9 @@ void HubMachine::on_credit(Session& session, const protocol::Credit& credit) {
 void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
   const auto found = session.handles.find(settle.handle);
   if (found == session.handles.end() || found->second.role != protocol::Role::worker) {
-    return tell_error(session, Code::bad_frame, "SETTLE names a handle that is not open for a worker",
-                      Command::settle, settle.handle);
+    return tell_error(session, Code::bad_frame,
+                      "SETTLE names a handle that is not open for a worker", Command::settle,
+                      settle.handle);
   }
   Handle& handle = found->second;
   Queue& queue = queues_.at(handle.queue);
@@ -64,8 +67,8 @@ void HubMachine::note_ended(Queue& queue) {
 }
 
 // The worker itself ends a handler that takes too long; this is for one that does not. The oldest
-// message of a session is certainly started, since workers start in the order of delivery; two beats
-// and the margin are the worker's own chance to say so first.
+// message of a session is certainly started, since workers start in the order of delivery; two
+// beats and the margin are the worker's own chance to say so first.
 void HubMachine::check_handlers(Session& session, Now now) {
   if (session.leases.empty()) return;
   const auto& [lease, log] = *session.leases.begin();
@@ -79,14 +82,16 @@ void HubMachine::check_handlers(Session& session, Now now) {
   }
   const auto limit = queue.policy.handler_timeout;
   if (limit.count() == 0) return;
-  if (now.mono - session.oldest_since < limit + 2 * config_.timing.beat + config_.timing.margin) return;
+  if (now.mono - session.oldest_since < limit + 2 * config_.timing.beat + config_.timing.margin)
+    return;
   queue.group.on_handler_timeout(lease, judge(queue, session.peer, now));
   note_ended(queue);
 }
 
-// An idle worker, nothing to hand out, and another that sits on what it has not started: all of that is
-// asked back, and for a beat is not handed to the same again while others can take it. At most once a
-// beat of each, and only of one whose oldest message has not moved for a quarter of one.
+// An idle worker, nothing to hand out, and another that sits on what it has not started: all of
+// that is asked back, and for a beat is not handed to the same again while others can take it. At
+// most once a beat of each, and only of one whose oldest message has not moved for a quarter of
+// one.
 void HubMachine::recall_for_idle(Queue& queue, Now now) {
   if (queue.worker_handles.size() < 2 || queue.ready() > 0) return;
   bool one_is_idle = false;

@@ -32,29 +32,30 @@ struct Queue {
   Log log;
   Group group;
   bool is_dead_letter = false;
-  bool name_is_new = true;     // its row is not in the store yet
+  bool name_is_new = true;  // its row is not in the store yet
   bool counters_changed = false;
-  std::string counters_row;    // as last written
+  std::string counters_row;       // as last written
   std::optional<HubTime> due_at;  // as in the hub's index of due times
 
   std::uint64_t accepted = 0;
-  std::uint64_t dead = 0;      // moved to dead letters
+  std::uint64_t dead = 0;  // moved to dead letters
   std::uint64_t refused = 0;
   std::uint64_t expired = 0;
-  std::uint64_t forgotten = 0;  // idle producers whose rows were evicted
-  std::uint64_t live = 0;      // accepted, and neither acked nor moved
+  std::uint64_t forgotten = 0;     // idle producers whose rows were evicted
+  std::uint64_t live = 0;          // accepted, and neither acked nor moved
   std::uint64_t settled_seen = 0;  // of group.settled_count(), already taken off `live`
 
   std::map<std::string, Producer> producers;
-  std::set<std::string> dirty_producers;  // whose row is to be written
+  std::set<std::string> dirty_producers;    // whose row is to be written
   std::vector<std::string> forgotten_keys;  // rows to be deleted
   Instant next_prune{};
   std::vector<HandleKey> worker_handles;
   std::vector<HandleKey> producer_handles;
   std::map<std::uint64_t, Instant> sparse_since;  // chunks that pin more than they hold
-  std::size_t next_worker = 0;  // who is served first in the next turn
+  std::size_t next_worker = 0;                    // who is served first in the next turn
 
-  // Where in the chunk at the scan the scan stands, in bytes, so that a slice is cut without a walk.
+  // Where in the chunk at the scan the scan stands, in bytes, so that a slice is cut without a
+  // walk.
   std::uint64_t scan_chunk_id = 0;
   std::uint32_t scan_position = 0;
   std::size_t scan_bytes = 0;

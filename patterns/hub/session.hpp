@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a hub knows of one peer. The connection may come and go; the session lives until its deadline,
-// its peer's BYE, or the hub's end, and leases are of sessions.
+// What a hub knows of one peer. The connection may come and go; the session lives until its
+// deadline, its peer's BYE, or the hub's end, and leases are of sessions.
 //
 //   HELLO ──> open ──(silent for lease + margin)──> died: what it held is judged (G3)
 //              │ ^
@@ -38,7 +38,8 @@ struct Handle {
   std::uint64_t row_read = 0;      // the read under way for that row
   std::uint64_t granted_messages = 0, granted_bytes = 0;
   std::uint64_t used_messages = 0, used_bytes = 0;
-  // After a transient refusal of this sequence every later one is refused until it comes again (G4).
+  // After a transient refusal of this sequence every later one is refused until it comes again
+  // (G4).
   std::optional<std::uint64_t> blocked_from;
   std::vector<protocol::Confirm::Row> confirms;  // wait for the commit under way
 
@@ -58,7 +59,7 @@ struct Session {
   std::string connection;  // routing id; empty while away
   Instant deadline{};
   Instant indexed_deadline{};  // as in the hub's index: not later than the deadline
-  bool has_row = false;    // a worker: survives a restart of the hub
+  bool has_row = false;        // a worker: survives a restart of the hub
   std::map<std::uint32_t, Handle> handles;
 
   std::uint64_t beats_sent = 0;
@@ -67,7 +68,7 @@ struct Session {
 
   std::map<LeaseId, LogId> leases;  // of which something is held, in the order of delivery
   bool alone = false;               // holds a suspect, and gets nothing else
-  LogId running_dry_for = 0;        // gets nothing more, so that it can take a suspect of this queue
+  LogId running_dry_for = 0;  // gets nothing more, so that it can take a suspect of this queue
 
   // The oldest message it holds and since when that has been so: a handler that never answers.
   std::uint64_t oldest_offset = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The second half of a hub's turn: one commit at a time, and the messages that wait for it. While a
-// commit is under way the machine goes on taking events in; the next commit then holds them all: large
-// batches when busy, none of waiting when quiet. Used by the shell and by simulations alike.
+// commit is under way the machine goes on taking events in; the next commit then holds them all:
+// large batches when busy, none of waiting when quiet. Used by the shell and by simulations alike.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@ namespace pawl {
 
 class Turn {
  public:
-  // With this staged, one more SEND (2 MiB and a chunk), what is evacuated (1 MiB and a chunk) and the
-  // rows of them all still fit into a commit.
+  // With this staged, one more SEND (2 MiB and a chunk), what is evacuated (1 MiB and a chunk) and
+  // the rows of them all still fit into a commit.
   static constexpr std::size_t staged_bytes_max = 3 * 1024 * 1024;
 
   Turn(HubMachine& machine, Store& store) : machine_(machine), store_(store) {}
@@ -33,9 +33,7 @@ class Turn {
 
   bool commit_under_way() const { return commit_under_way_; }
   // False while the next commit is as full as it should be: the socket is not read then.
-  bool may_take_more() const {
-    return machine_.staged_bytes() < staged_bytes_max;
-  }
+  bool may_take_more() const { return machine_.staged_bytes() < staged_bytes_max; }
   // The next turn should come without sleep.
   bool has_more_now() const {
     return store_.ready_fd() < 0 ? inline_reads_ > 0 || machine_.has_work()

@@ -9,7 +9,7 @@
 namespace pawl {
 
 struct ChunkRef {
-  std::uint64_t offset = 0;    // of its first message
+  std::uint64_t offset = 0;  // of its first message
   std::uint32_t count = 0;
   std::uint64_t chunk_id = 0;  // key in the space `chunks`
   std::uint32_t from = 0;      // the slice of that chunk, in bytes

@@ -8,7 +8,9 @@
 namespace pawl {
 namespace {
 
-bool ends_at_or_before(const Run& run, std::uint32_t position) { return run.end() <= position; }
+bool ends_at_or_before(const Run& run, std::uint32_t position) {
+  return run.end() <= position;
+}
 
 bool joinable(const Run& left, const Run& right) {
   return left.end() == right.first && left.state == right.state && left.lease == right.lease &&

@@ -11,11 +11,11 @@
 namespace pawl {
 
 struct FailureRecord {
-  std::uint32_t failures = 0;  // count towards max_attempts (G3)
-  std::uint32_t deaths = 0;    // of those: died alone with it
-  std::uint32_t handouts = 0;  // deaths and delayed returns; count towards handouts_max
-  bool suspect = false;        // was among the first `slots` of a session that died
-  HubTime due;                 // when delayed: not before
+  std::uint32_t failures = 0;    // count towards max_attempts (G3)
+  std::uint32_t deaths = 0;      // of those: died alone with it
+  std::uint32_t handouts = 0;    // deaths and delayed returns; count towards handouts_max
+  bool suspect = false;          // was among the first `slots` of a session that died
+  HubTime due;                   // when delayed: not before
   std::vector<Failure> history;  // the last limits::history_max
   std::uint64_t history_dropped = 0;
 

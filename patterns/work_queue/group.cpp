@@ -10,7 +10,9 @@
 namespace pawl {
 namespace {
 
-std::size_t index_of(RunState state) { return static_cast<std::size_t>(state); }
+std::size_t index_of(RunState state) {
+  return static_cast<std::size_t>(state);
+}
 
 std::uint32_t position(const ChunkRef& ref, std::uint64_t offset) {
   return static_cast<std::uint32_t>(offset - ref.offset);
@@ -76,7 +78,8 @@ void Group::on_moved(std::uint64_t offset) {
 bool Group::condemn_oldest(const std::optional<ChunkRef>& fresh, const Judge& judge) {
   std::optional<std::uint64_t> oldest;
   if (const auto ready = next_ready()) oldest = ready->ref.offset + ready->first;
-  if (!suspects_.empty()) oldest = std::min(oldest.value_or(*suspects_.begin()), *suspects_.begin());
+  if (!suspects_.empty())
+    oldest = std::min(oldest.value_or(*suspects_.begin()), *suspects_.begin());
   if (!oldest && fresh && fresh->contains(scanned_to_)) {
     oldest = scanned_to_;
     active_.try_emplace(fresh->offset, ActiveChunk{*fresh, {}, {}});
@@ -89,7 +92,9 @@ bool Group::condemn_oldest(const std::optional<ChunkRef>& fresh, const Judge& ju
   return true;
 }
 
-std::uint64_t Group::count(RunState state) const { return totals_[index_of(state)]; }
+std::uint64_t Group::count(RunState state) const {
+  return totals_[index_of(state)];
+}
 
 std::uint64_t Group::held_by(SessionId session) const {
   const auto held = held_by_.find(session);
@@ -118,8 +123,12 @@ std::optional<HubTime> Group::oldest_ready() const {
   return oldest;
 }
 
-std::vector<Group::Holder> Group::take_ended() { return std::exchange(ended_, {}); }
-std::vector<ChunkRef> Group::take_finished() { return std::exchange(finished_, {}); }
+std::vector<Group::Holder> Group::take_ended() {
+  return std::exchange(ended_, {});
+}
+std::vector<ChunkRef> Group::take_finished() {
+  return std::exchange(finished_, {});
+}
 
 std::vector<Group::Holder> Group::holders() const {
   std::vector<Holder> all;

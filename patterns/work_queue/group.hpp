@@ -9,8 +9,9 @@
 //   ready ───────────────────┘  │   └── max_attempts ─────────> dying ──moved──> (settled, dead)
 //   suspect ──(holder alone)────┘
 //
-// State is ranges: a chunk that nothing happened to costs nothing, one that was handed out and acked
-// whole was one run in between. Only messages that something went wrong with have a FailureRecord.
+// State is ranges: a chunk that nothing happened to costs nothing, one that was handed out and
+// acked whole was one run in between. Only messages that something went wrong with have a
+// FailureRecord.
 #pragma once
 
 #include <array>
@@ -59,8 +60,8 @@ class Group {
     std::uint64_t number = 0;  // of the DELIVER
     bool operator==(const Holder&) const = default;
   };
-  // Hands [first, first + count) of `ref` to the holder (G2: every message must be ready, suspect, or
-  // fresh at the scan; fresh ones move the scan).
+  // Hands [first, first + count) of `ref` to the holder (G2: every message must be ready, suspect,
+  // or fresh at the scan; fresh ones move the scan).
   void lease(const ChunkRef& ref, std::uint32_t first, std::uint32_t count, const Holder& holder);
 
   // What a failure or an answer is judged by.
@@ -80,8 +81,8 @@ class Group {
   // The same for what is not in `kept` (sorted ranges).
   void release_except(LeaseId lease, std::span<const protocol::Range> kept);
   // The session died (design, "Who is to blame"). `slots` is how many of its unsettled messages may
-  // have been started; `alone` that this was the only message it held. Returns the slots left over for
-  // its later leases.
+  // have been started; `alone` that this was the only message it held. Returns the slots left over
+  // for its later leases.
   std::uint32_t on_death(LeaseId lease, std::uint32_t slots, bool alone, const Judge& judge);
   // The hub's own judgement on a handler that never answers; counts as a failure.
   void on_handler_timeout(LeaseId lease, const Judge& judge);
@@ -98,10 +99,10 @@ class Group {
   // known. False if there is none.
   bool condemn_oldest(const std::optional<ChunkRef>& fresh, const Judge& judge);
 
-  // Chunks behind the scan of which at most a quarter is live and nothing leased: what is left of them
-  // pins the rest. `evacuate` gives each live message of one a chunk of its own (from `body`, its old
-  // one, in the commit under way) at the same offset; the old chunk is then finished. Returns the bytes
-  // of the new ones.
+  // Chunks behind the scan of which at most a quarter is live and nothing leased: what is left of
+  // them pins the rest. `evacuate` gives each live message of one a chunk of its own (from `body`,
+  // its old one, in the commit under way) at the same offset; the old chunk is then finished.
+  // Returns the bytes of the new ones.
   const std::set<std::uint64_t>& sparse() const { return sparse_; }
   std::uint64_t evacuate(std::uint64_t chunk_offset, const Slice& body,
                          std::uint64_t& next_chunk_id, Commit& commit);
@@ -133,8 +134,8 @@ class Group {
   void restore(std::uint64_t offset, FailureRecord record);
   std::vector<Holder> holders() const;  // of every lease of which something is held
 
-  // Everything that the rows stand for, as text (HubMachine::digest), and what must hold between the
-  // indexes after every event. group_digest.cpp.
+  // Everything that the rows stand for, as text (HubMachine::digest), and what must hold between
+  // the indexes after every event. group_digest.cpp.
   std::string digest() const;
   void check_invariants() const;
 

@@ -9,7 +9,9 @@
 namespace pawl {
 namespace {
 
-std::string number(std::uint64_t value) { return ' ' + std::to_string(value); }
+std::string number(std::uint64_t value) {
+  return ' ' + std::to_string(value);
+}
 
 std::string describe(const ChunkRef& ref) {
   return number(ref.offset) + number(ref.count) + number(ref.chunk_id) + number(ref.from) +

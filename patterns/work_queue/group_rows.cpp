@@ -60,8 +60,7 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
       chunk->second.runs.assign({0, 1, run.state, run.single, 0});
       reindex(chunk);
       bytes += ref.bytes;
-      commit.puts.push_back(
-          {Space::chunks, records::chunk_key(ref.chunk_id), std::move(entry)});
+      commit.puts.push_back({Space::chunks, records::chunk_key(ref.chunk_id), std::move(entry)});
     }
   }
   return bytes;

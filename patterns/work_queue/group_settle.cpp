@@ -44,8 +44,7 @@ void Group::apply_verb(const Part& part, const protocol::Settle::Row& row, const
       if (!delay) return give_back(part);
       for (std::uint64_t o = part.offset; o < end; ++o) return_delayed(o, delay, judge);
       return;
-    case Verb::extend:
-      return;  // answered before
+    case Verb::extend: return;  // answered before
   }
 }
 
@@ -57,9 +56,9 @@ void Group::extend(SessionId session, const protocol::Settle::Row& row,
   exceptions.push_back({row.lease, {0, row.offset, row.length}, Code::stale});
 }
 
-// The parts of [offset, offset + length) that `session` holds under `lease`; the rest is told. Looks only
-// at the chunks that the lease was cut from: an absurd range, or a lease of somebody else's, costs
-// nothing (G8).
+// The parts of [offset, offset + length) that `session` holds under `lease`; the rest is told.
+// Looks only at the chunks that the lease was cut from: an absurd range, or a lease of somebody
+// else's, costs nothing (G8).
 std::vector<Group::Part> Group::held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
                                            std::uint64_t length,
                                            std::vector<Settled::Exception>& exceptions) const {
@@ -181,7 +180,8 @@ void Group::fail(std::uint64_t offset, FailureKind kind, std::string_view reason
     ++failed.handouts;
   }
   add_failure(failed, kind, reason, judge);
-  if (kind == FailureKind::reject) failed.failures = std::max(failed.failures, judge.policy.max_attempts);
+  if (kind == FailureKind::reject)
+    failed.failures = std::max(failed.failures, judge.policy.max_attempts);
   delay_or_bury(offset, delay, judge);
 }
 
@@ -199,8 +199,7 @@ void Group::return_delayed(std::uint64_t offset, std::optional<Duration> delay,
   delay_or_bury(offset, delay, judge);
 }
 
-void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay,
-                          const Judge& judge) {
+void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge) {
   FailureRecord& failed = record(offset);
   const bool too_often = failed.handouts >= handouts_max(judge.policy);
   const bool dead = failed.failures >= judge.policy.max_attempts || too_often;
@@ -209,8 +208,8 @@ void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay,
   if (!dead) {
     ++retried_;
     const std::uint32_t step = std::max(1U, failed.failures);
-    failed.due = judge.now.hub +
-                 (delay ? *delay : backoff_delay(judge.policy.backoff, step, judge.random));
+    failed.due =
+        judge.now.hub + (delay ? *delay : backoff_delay(judge.policy.backoff, step, judge.random));
     change(offset, 1, RunState::delayed, nullptr);
   } else if (judge.rests_in_place) {
     failed.due = rests_forever;

@@ -14,8 +14,8 @@ constexpr std::size_t adopt_bytes_min = 32 * 1024;
 // Index rows ahead of the scan: at 128 KB a chunk this is 128 MB of backlog for 50 KB of memory.
 constexpr std::size_t window_max = 1024;
 constexpr std::size_t index_page_bytes = 16 * 1024;
-// Bodies kept at hand ahead of one log's scan. What is further ahead would only push out of the cache
-// what is needed sooner.
+// Bodies kept at hand ahead of one log's scan. What is further ahead would only push out of the
+// cache what is needed sooner.
 constexpr std::size_t ahead_bytes_max = 8 * 1024 * 1024;
 
 }  // namespace
@@ -49,12 +49,14 @@ void Log::seal(HubTime now, std::uint64_t& next_chunk_id, ChunkCache& cache, Com
   }
   for (Staged& staged : staged_) {
     const ChunkRef ref{sealed_tail_, staged.count, next_chunk_id++, 0, staged.body.size, now};
-    commit.puts.push_back({Space::state, records::index_key(id_, ref.offset), records::encode(ref)});
+    commit.puts.push_back(
+        {Space::state, records::index_key(id_, ref.offset), records::encode(ref)});
     if (window_end_ == ref.offset && window_.size() < window_max) {
       enter_window(ref);
       if (window_bytes_ <= ahead_bytes_max) cache.put(ref.chunk_id, staged.body);
     }
-    commit.puts.push_back({Space::chunks, records::chunk_key(ref.chunk_id), std::move(staged.body)});
+    commit.puts.push_back(
+        {Space::chunks, records::chunk_key(ref.chunk_id), std::move(staged.body)});
     sealed_tail_ = ref.end();
     bytes_ += ref.bytes;
     commit.durable = true;
@@ -79,7 +81,8 @@ std::optional<ReadRequest> Log::wants_index(std::uint64_t tag) {
   if (window_end_ >= committed_tail_) return std::nullopt;
   index_read_under_way_ = true;
   records::KeyRange range = records::index_from(id_, window_end_);
-  return ReadRequest{Space::state, std::move(range.from), std::move(range.to), index_page_bytes, tag};
+  return ReadRequest{Space::state, std::move(range.from), std::move(range.to), index_page_bytes,
+                     tag};
 }
 
 void Log::on_index(const Page& page) {

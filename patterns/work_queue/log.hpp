@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log: an ordered sequence of messages kept as chunks. Appends gather in a forming chunk; `seal` makes
-// rows of them for the commit under way. Of the index only a window ahead of the scan is in memory,
-// so a backlog of any length costs nothing here (G6). A pure machine.
+// Log: an ordered sequence of messages kept as chunks. Appends gather in a forming chunk; `seal`
+// makes rows of them for the commit under way. Of the index only a window ahead of the scan is in
+// memory, so a backlog of any length costs nothing here (G6). A pure machine.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ class Log {
   explicit Log(records::LogId id) : id_(id) {}
 
   records::LogId id() const { return id_; }
-  std::uint64_t tail() const { return tail_; }            // the next offset
-  std::uint64_t bytes() const { return bytes_; }          // of chunks stored and not yet deleted
+  std::uint64_t tail() const { return tail_; }    // the next offset
+  std::uint64_t bytes() const { return bytes_; }  // of chunks stored and not yet deleted
   std::size_t staged_bytes() const { return staged_bytes_; }
 
   // Appends `count` checked entries; returns the offset of the first. A frame large enough to be a
@@ -35,8 +35,8 @@ class Log {
   // `next_chunk_id` is the hub's counter.
   void seal(HubTime now, std::uint64_t& next_chunk_id, ChunkCache& cache, Commit& commit);
 
-  // The chunk at the scan: the first of the window that ends after `scanned_to`. Null when it is not
-  // in memory: `wants_index` then tells what to read, unless there is nothing left.
+  // The chunk at the scan: the first of the window that ends after `scanned_to`. Null when it is
+  // not in memory: `wants_index` then tells what to read, unless there is nothing left.
   const ChunkRef* at_scan(std::uint64_t scanned_to);
   // When the message at the scan was stored, if its chunk is in memory.
   std::optional<HubTime> stored_at(std::uint64_t scanned_to) const {
@@ -78,8 +78,8 @@ class Log {
   std::vector<Staged> staged_;
   std::size_t staged_bytes_ = 0;
 
-  std::deque<ChunkRef> window_;     // consecutive in offset, from the scan on
-  std::uint64_t window_end_ = 0;    // the first offset not in it
+  std::deque<ChunkRef> window_;   // consecutive in offset, from the scan on
+  std::uint64_t window_end_ = 0;  // the first offset not in it
   std::uint64_t window_bytes_ = 0;
   bool index_read_under_way_ = false;
 };

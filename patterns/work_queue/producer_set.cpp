@@ -11,7 +11,9 @@ namespace {
 
 using protocol::SequenceRange;
 
-std::uint64_t end_of(const SequenceRange& range) { return range.first + range.length; }
+std::uint64_t end_of(const SequenceRange& range) {
+  return range.first + range.length;
+}
 
 // The first range that ends after `sequence`.
 auto first_after(const std::vector<SequenceRange>& ranges, std::uint64_t sequence) {
@@ -30,7 +32,9 @@ void ProducerSet::raise_floor(std::uint64_t to) {
   }
 }
 
-bool ProducerSet::contains(std::uint64_t sequence) const { return piece(sequence, 1).known; }
+bool ProducerSet::contains(std::uint64_t sequence) const {
+  return piece(sequence, 1).known;
+}
 
 ProducerSet::Piece ProducerSet::piece(std::uint64_t first, std::uint64_t length) const {
   if (first < floor) return {first, std::min(length, floor - first), true};

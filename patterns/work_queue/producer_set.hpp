@@ -13,13 +13,15 @@ namespace pawl {
 
 struct ProducerSet {
   std::uint64_t epoch = 0;
-  std::uint64_t floor = 1;                       // every sequence below was answered
-  std::vector<protocol::SequenceRange> ranges;   // accepted at or above the floor: sorted, not touching
+  std::uint64_t floor = 1;  // every sequence below was answered
+  std::vector<protocol::SequenceRange>
+      ranges;  // accepted at or above the floor: sorted, not touching
 
   // Moves the floor up; ranges below it are forgotten. Never down.
   void raise_floor(std::uint64_t to);
   bool contains(std::uint64_t sequence) const;
-  // The longest run from `first` of at most `length` that is wholly in the set, or wholly not in it.
+  // The longest run from `first` of at most `length` that is wholly in the set, or wholly not in
+  // it.
   struct Piece {
     std::uint64_t first = 0;
     std::uint64_t length = 0;

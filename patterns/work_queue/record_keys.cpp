@@ -24,9 +24,15 @@ KeyRange every(std::string prefix) {
 
 }  // namespace
 
-std::string hub_key() { return {kind_hub}; }
-std::string queue_key(std::string_view name) { return kind_queue + std::string(name); }
-std::string counters_key(LogId log) { return of_log(kind_counters, log).take(); }
+std::string hub_key() {
+  return {kind_hub};
+}
+std::string queue_key(std::string_view name) {
+  return kind_queue + std::string(name);
+}
+std::string counters_key(LogId log) {
+  return of_log(kind_counters, log).take();
+}
 std::string index_key(LogId log, std::uint64_t offset) {
   return of_log(kind_index, log).u64_ordered(offset).take();
 }
@@ -42,19 +48,35 @@ std::string producer_key(LogId log, std::string_view source) {
 std::string session_key(std::uint64_t session) {
   return ByteWriter().u8(kind_session).u64_ordered(session).take();
 }
-std::string chunk_key(std::uint64_t chunk_id) { return ByteWriter().u64_ordered(chunk_id).take(); }
+std::string chunk_key(std::uint64_t chunk_id) {
+  return ByteWriter().u64_ordered(chunk_id).take();
+}
 
-KeyRange all_queues() { return every({kind_queue}); }
-KeyRange all_active(LogId log) { return every(of_log(kind_active, log).take()); }
-KeyRange all_failures(LogId log) { return every(of_log(kind_failure, log).take()); }
-KeyRange all_producers(LogId log) { return every(of_log(kind_producer, log).take()); }
-KeyRange all_sessions() { return every({kind_session}); }
+KeyRange all_queues() {
+  return every({kind_queue});
+}
+KeyRange all_active(LogId log) {
+  return every(of_log(kind_active, log).take());
+}
+KeyRange all_failures(LogId log) {
+  return every(of_log(kind_failure, log).take());
+}
+KeyRange all_producers(LogId log) {
+  return every(of_log(kind_producer, log).take());
+}
+KeyRange all_sessions() {
+  return every({kind_session});
+}
 KeyRange index_from(LogId log, std::uint64_t offset) {
   return {index_key(log, offset), every(of_log(kind_index, log).take()).to};
 }
 
-std::string_view name_in_queue_key(std::string_view key) { return key.substr(1); }
-std::string_view source_in_producer_key(std::string_view key) { return key.substr(7); }
+std::string_view name_in_queue_key(std::string_view key) {
+  return key.substr(1);
+}
+std::string_view source_in_producer_key(std::string_view key) {
+  return key.substr(7);
+}
 std::uint64_t number_at_end(std::string_view key) {
   return key.size() < 8 ? 0 : ByteReader(key.substr(key.size() - 8)).ordered(8);
 }

@@ -9,16 +9,20 @@
 namespace pawl::records {
 namespace {
 
-// Fields of a row in one order for both directions would need a visitor; the twins stand side by side
-// instead.
+// Fields of a row in one order for both directions would need a visitor; the twins stand side by
+// side instead.
 template <class Row>
 std::optional<Row> checked(const ByteReader& in, Row row) {
   if (in.failed() || !in.at_end()) return std::nullopt;
   return row;
 }
 
-std::uint64_t time_field(HubTime time) { return static_cast<std::uint64_t>(time.us); }
-HubTime time_field(ByteReader& in) { return {static_cast<std::int64_t>(in.varint())}; }
+std::uint64_t time_field(HubTime time) {
+  return static_cast<std::uint64_t>(time.us);
+}
+HubTime time_field(ByteReader& in) {
+  return {static_cast<std::int64_t>(in.varint())};
+}
 
 void write_ref(ByteWriter& out, const ChunkRef& ref) {
   out.varint(ref.count).varint(ref.chunk_id).varint(ref.from).varint(ref.bytes);
@@ -193,7 +197,10 @@ std::optional<FailureRecord> decode_failure(Bytes value) {
 
 std::string encode(const ProducerRow& row) {
   ByteWriter out;
-  out.varint(row.set.epoch).varint(row.set.floor).u8(row.anonymous).varint(time_field(row.last_seen));
+  out.varint(row.set.epoch)
+      .varint(row.set.floor)
+      .u8(row.anonymous)
+      .varint(time_field(row.last_seen));
   out.varint(row.set.ranges.size());
   for (const protocol::SequenceRange& range : row.set.ranges) {
     out.varint(range.first).varint(range.length);

@@ -75,8 +75,8 @@ struct CountersRow {
   std::uint64_t scan_chunk = 0;  // first offset of the chunk that holds scanned_to
   std::uint64_t bytes = 0;       // of chunks not yet deleted
   std::uint64_t accepted = 0, acked = 0, retried = 0, expired = 0, dead = 0, refused = 0;
-  std::uint64_t live = 0;        // accepted and neither settled nor dead
-  std::uint64_t forgotten = 0;   // idle producers whose rows were evicted
+  std::uint64_t live = 0;       // accepted and neither settled nor dead
+  std::uint64_t forgotten = 0;  // idle producers whose rows were evicted
   bool operator==(const CountersRow&) const = default;
 };
 
