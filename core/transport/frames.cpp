@@ -45,6 +45,7 @@ class Frame {
     do {
       rc = zmq_msg_recv(&message_, socket, ZMQ_DONTWAIT);
     } while (rc < 0 && errno == EINTR);
+    if (rc >= 0) frames_arrive();
     return rc >= 0;
   }
   bool more() const { return zmq_msg_more(&message_) != 0; }
@@ -95,6 +96,7 @@ Sent failure() {
 }
 
 bool send_frame(void* socket, zmq_msg_t& message, bool more) {
+  frames_leave();
   const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
   int rc = -1;
   do {
@@ -133,14 +135,12 @@ bool send_slice(void* socket, Slice& slice, bool more) {
 Received receive(void* socket, WireMessage& message) {
   Frame frame;
   if (!frame.receive(socket)) return Received::nothing;
-  frames_arrive();
   return receive_rest(socket, frame, message);
 }
 
 Received receive(void* socket, RoutedMessage& message) {
   Frame frame;
   if (!frame.receive(socket)) return Received::nothing;
-  frames_arrive();
   const Bytes id = frame.bytes();
   message.routing_id.assign(reinterpret_cast<const char*>(id.data()), id.size());
   if (!frame.more()) return Received::dropped;
@@ -151,7 +151,6 @@ Received receive(void* socket, RoutedMessage& message) {
 // libzmq accepts or refuses a message at its first part; a pipe that ends in the middle rolls back
 // what it holds of it, so a failure later on means that nothing was sent either.
 Sent send(void* socket, WireMessage&& message) {
-  frames_leave();
   if (!send_copy(socket, message.header, !message.frames.empty())) return failure();
   for (std::size_t i = 0; i < message.frames.size(); ++i) {
     if (!send_slice(socket, message.frames[i], i + 1 < message.frames.size())) return failure();

@@ -6,10 +6,12 @@
 #include <stdexcept>
 #include <thread>
 
+#include "core/check.hpp"
 #include "core/chunk/meta.hpp"
 #include "core/limits.hpp"
 #include "patterns/peer/clock.hpp"
 #include "patterns/peer/link.hpp"
+#include "patterns/peer/once.hpp"
 #include "patterns/peer/outbox.hpp"
 
 namespace pawl {
@@ -67,9 +69,8 @@ class Producer::Shell {
         machine_(machine_options(options_), peer::random_seed()),
         thread_([this] { run(); }) {}
 
-  ~Shell() {
-    if (thread_.joinable()) close(options_.destructor_deadline);
-  }
+  // ~Producer has closed it.
+  ~Shell() { PAWL_CHECK(!thread_.joinable()); }
 
   Receipt send(Bytes meta, Bytes body, std::uint64_t sequence) {
     peer::Outbox::Added added = outbox_.add(meta, body, sequence);
@@ -83,7 +84,7 @@ class Producer::Shell {
   SendResult close(std::chrono::milliseconds deadline);
   SendResult progress() const { return outbox_.progress(); }
   ConnectionState state() const { return link_.state(); }
-  bool is_closed() const { return !thread_.joinable(); }
+  bool is_closed() const { return closing_.is_finished(); }
   const ProducerOptions& options() const { return options_; }
   void log(LogLevel level, const std::string& text) const { link_.log(level, text); }
 
@@ -109,7 +110,7 @@ class Producer::Shell {
   std::optional<Kept> kept_;
   std::optional<Fault> refusal_;
   std::optional<SendResult> closed_;
-  std::timed_mutex closing_;
+  peer::Once closing_;
   std::thread thread_;  // last: starts when everything else is there
 };
 
@@ -205,9 +206,7 @@ SendResult Producer::Shell::flush(std::chrono::milliseconds deadline) {
 SendResult Producer::Shell::close(std::chrono::milliseconds deadline) {
   const Instant end = peer::deadline_after(peer::read_clock(), deadline);
   outbox_.close();
-  const std::unique_lock closing(closing_, peer::steady(end));
-  if (!closing.owns_lock()) return outbox_.progress();
-  if (closed_) return *closed_;
+  if (!closing_.begin(end)) return closing_.is_finished() ? *closed_ : outbox_.progress();
   outbox_.wait_answered(end);
   {
     const std::lock_guard lock(mutex_);
@@ -217,9 +216,11 @@ SendResult Producer::Shell::close(std::chrono::milliseconds deadline) {
   link_.wake();
   thread_.join();
   const std::uint64_t dropped = link_.gate().shut(end);
-  closed_ = outbox_.progress();
-  closed_->callbacks_dropped = dropped;
-  return *closed_;
+  SendResult result = outbox_.progress();
+  result.callbacks_dropped = dropped;
+  closed_ = result;
+  closing_.finish();
+  return result;
 }
 
 Producer::Producer(ProducerOptions options) : shell_(std::make_unique<Shell>(std::move(options))) {}

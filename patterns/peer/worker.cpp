@@ -2,10 +2,11 @@
 // The worker's public face.
 #include <pawl/worker.hpp>
 
-#include <mutex>
+#include <optional>
 
 #include "patterns/peer/clock.hpp"
 #include "patterns/peer/handling.hpp"
+#include "patterns/peer/once.hpp"
 #include "patterns/peer/worker_loop.hpp"
 
 namespace pawl {
@@ -15,7 +16,7 @@ class Worker::Shell {
   explicit Shell(WorkerOptions options) : loop(std::move(options)) {}
 
   peer::WorkerLoop loop;
-  std::timed_mutex closing;
+  peer::Once closing;
   std::optional<CloseResult> closed;
 
   peer::Bench& bench() { return *loop.bench(); }
@@ -24,7 +25,7 @@ class Worker::Shell {
 Worker::Worker(WorkerOptions options) : shell_(std::make_unique<Shell>(std::move(options))) {}
 
 Worker::~Worker() {
-  if (shell_->closed) return;  // its result was told
+  if (shell_->closing.is_finished()) return;  // its result was told
   const CloseResult result = close(shell_->bench().options().destructor_deadline);
   if (result.clean) return;
   std::string text = "a worker of " + shell_->bench().options().queue + " ended with " +
@@ -125,13 +126,16 @@ void Worker::stop() {
 CloseResult Worker::close(std::chrono::milliseconds deadline) {
   const Instant end = peer::deadline_after(peer::read_clock(), deadline);
   shell_->bench().end(RunEnd::closed);
-  const std::unique_lock closing(shell_->closing, peer::steady(end));
-  if (!closing.owns_lock()) return {.clean = false, .progress = progress()};
-  if (shell_->closed) return *shell_->closed;
+  if (!shell_->closing.begin(end)) {
+    if (shell_->closing.is_finished()) return *shell_->closed;
+    return {.clean = false, .progress = progress()};
+  }
   shell_->loop.ask_to_drain();
   shell_->loop.wait_drained(end);
-  shell_->closed = shell_->loop.end(end);
-  return *shell_->closed;
+  CloseResult result = shell_->loop.end(end);
+  shell_->closed = result;
+  shell_->closing.finish();
+  return result;
 }
 
 WorkerProgress Worker::progress() const {

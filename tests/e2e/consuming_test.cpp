@@ -105,7 +105,7 @@ TEST_CASE("G2 an outcome after the handler time-out is stale, and somebody else'
   // The slow worker is offered it too, and gives it back.
   for (int i = 0; i < 100 && !again; ++i) again = other.receive(100ms);
   REQUIRE(again);
-  CHECK(again->attempt() == 2);
+  CHECK(again->attempt() >= 2);  // more, if the slow one sat on it until it was late again
   CHECK(again->redelivered());
   CHECK(again->ack());
   CHECK(other.close(5s).progress.acked == 1);
