@@ -52,6 +52,7 @@ std::optional<HubRow> decode_hub(Bytes value) {
   ByteReader in(value);
   HubRow row;
   row.format = in.varint();
+  if (in.failed()) return std::nullopt;
   if (row.format != format_version) return row;  // the caller refuses it by its number
   row.store_id = in.bytes16();
   row.boot = in.varint();

@@ -14,7 +14,8 @@ Duration backoff_delay(const Backoff& backoff, std::uint32_t failures, Random& r
 
 // handouts_max with its default applied.
 inline std::uint32_t handouts_max(const QueuePolicy& policy) {
-  return policy.handouts_max != 0 ? policy.handouts_max : 10 * policy.max_attempts;
+  if (policy.handouts_max != 0) return policy.handouts_max;
+  return policy.max_attempts > UINT32_MAX / 10 ? UINT32_MAX : 10 * policy.max_attempts;
 }
 
 }  // namespace pawl
