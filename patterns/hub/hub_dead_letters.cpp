@@ -42,7 +42,10 @@ void HubMachine::move_dying(Queue& queue) {
 
 // False while the body, or the commit that holds it, is still on its way.
 bool HubMachine::move_one(Queue& queue, std::uint64_t offset) {
-  if (offset >= queue.log.committed_tail()) return false;
+  if (offset >= queue.log.committed_tail()) {
+    queue.waits_for_rows = true;
+    return false;
+  }
   const ChunkRef ref = *queue.group.chunk_of(offset);
   const Slice* body = body_of(queue, ref);
   if (body == nullptr) return false;
@@ -75,9 +78,11 @@ bool HubMachine::move_one(Queue& queue, std::uint64_t offset) {
 }
 
 // By messages exactly; by bytes a few messages a turn, since only whole chunks give bytes back.
+// Runs when this turn's appends are sealed and its settles are known: what is over now is over.
 void HubMachine::drop_oldest_over_limit(Queue& queue, Now now) {
   const QueuePolicy& policy = queue.policy;
   if (policy.overflow != Overflow::drop_oldest || rests_in_place(queue)) return;
+  queue.take_off_settled();
   const std::uint64_t dying = queue.group.count(RunState::dying);
   std::uint64_t excess = 0;
   if (policy.max_messages != 0 && queue.live - dying > policy.max_messages) {
@@ -86,16 +91,14 @@ void HubMachine::drop_oldest_over_limit(Queue& queue, Now now) {
     excess = by_bytes_step;
   }
   for (std::uint64_t dropped = 0; dropped < excess; ++dropped) {
-    if (dropped == moves_max) {
-      again_.insert(queue.log.id());
-      return;
-    }
+    if (dropped == moves_max) break;
     const ChunkRef* fresh = at_scan(queue);
     if (!queue.group.condemn_oldest(fresh ? std::optional(*fresh) : std::nullopt,
                                     judge(queue, "", now))) {
-      return;  // all of it is leased, or the index is still being read
+      break;  // all of it is leased, or the index is still being read
     }
     queue.counters_changed = true;
+    again_.insert(queue.log.id());  // moved in the next turn, when it can be read
   }
 }
 

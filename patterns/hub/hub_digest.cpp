@@ -32,7 +32,7 @@ std::string HubMachine::digest() const {
     text += "queue" + number(id) + ' ' + queue.name + (queue.is_dead_letter ? " dead-letter" : "") +
             number(queue.log.sealed_tail()) + number(queue.log.bytes()) + number(queue.accepted) +
             number(queue.dead) + number(queue.refused) + number(queue.expired) +
-            number(queue.live) + '\n' + queue.group.digest();
+            number(queue.live) + number(queue.forgotten) + '\n' + queue.group.digest();
   }
   for (const auto& [id, session] : sessions_) {
     if (!session.has_row) continue;

@@ -79,13 +79,16 @@ std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
 // A suspect goes to a session that holds nothing else. If none is idle, one is let run dry; others
 // go on meanwhile.
 void HubMachine::dispatch_suspects(Queue& queue) {
-  if (queue.group.count(RunState::suspect) == 0) {
-    for (const auto& [session_id, number] : queue.worker_handles) {
-      Session& session = *find_session(session_id);
-      if (session.running_dry_for == queue.log.id()) session.running_dry_for = 0;
-    }
-    return;
+  hand_out_suspects(queue);
+  if (queue.group.count(RunState::suspect) > 0) return;
+  for (const auto& [session_id, number] : queue.worker_handles) {
+    Session& session = *find_session(session_id);
+    if (session.running_dry_for == queue.log.id()) session.running_dry_for = 0;
   }
+}
+
+void HubMachine::hand_out_suspects(Queue& queue) {
+  if (queue.group.count(RunState::suspect) == 0) return;
   Session* driest = nullptr;
   std::uint64_t fewest = UINT64_MAX;
   bool one_runs_dry = false;
@@ -103,7 +106,10 @@ void HubMachine::dispatch_suspects(Queue& queue) {
     if (handle.delivered_messages >= handle.credit_messages) continue;
     const auto candidate = queue.group.next_suspect();
     const Slice* body = body_of(queue, candidate->ref);
-    if (body == nullptr) return;
+    if (body == nullptr) {
+      session.running_dry_for = queue.log.id();  // kept free until the body has been read
+      return;
+    }
     session.running_dry_for = 0;
     session.alone = true;
     protocol::Deliver message{handle.number, 0, next_id(), {}};
@@ -212,6 +218,8 @@ const ChunkRef* HubMachine::at_scan(Queue& queue) {
     ++next_read_;
     pending_reads_[tag] = {PendingRead::Kind::index, queue.log.id(), 0, 0, 0};
     reads_.push_back(std::move(*wanted));
+  } else if (ref == nullptr && queue.fresh() > 0 && !queue.log.index_read_under_way()) {
+    queue.waits_for_rows = true;
   }
   return ref;
 }
@@ -229,7 +237,7 @@ void HubMachine::want_chunk(LogId queue, std::uint64_t chunk_id) {
     return;
   }
   if (wanted_chunks_.size() >= chunk_reads_max) {
-    again_.insert(queue);  // asked again in the next turn, when some have come
+    hungry_.insert(queue);  // asked again when one of those has come
     return;
   }
   wanted_chunks_[chunk_id].insert(queue);
@@ -258,6 +266,8 @@ void HubMachine::on_page(const Page& page) {
   }
   for (const LogId waiting : wanted_chunks_[read.chunk_id]) touched_.insert(waiting);
   wanted_chunks_.erase(read.chunk_id);
+  touched_.merge(hungry_);
+  hungry_.clear();
 }
 
 void HubMachine::deliver(Queue& queue, Session& session, Handle& handle, protocol::Deliver& message,

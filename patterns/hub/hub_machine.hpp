@@ -81,7 +81,9 @@ class HubMachine {
   // Something waits for the next seal.
   bool has_work() const { return !touched_.empty() || !gated_.empty() || !dirty_sessions_.empty(); }
   // Bytes that the next commit already holds; above limits::commit_bytes_max / 2 take no more in.
-  std::size_t staged_bytes() const { return staged_bytes_; }
+  // What peers are to be told then counts too: questions cost a peer less than their answers cost
+  // us.
+  std::size_t staged_bytes() const { return staged_bytes_ + gated_bytes_; }
 
   // What is gated, without a commit: only when the machine is dropped after a failed one.
   std::vector<RoutedMessage> take_gated() { return std::exchange(gated_, {}); }
@@ -94,6 +96,7 @@ class HubMachine {
   // Reading ----------------------------------------------------------------------------------
   std::size_t session_count() const { return sessions_.size(); }
   std::size_t queue_count() const { return queues_.size(); }
+  std::size_t bodies_in_memory() const { return cache_.bytes(); }  // bytes at hand beside the store
   std::uint64_t boot() const { return hub_row_.boot; }
   HubTime time_floor() const { return hub_row_.time_floor; }
   // Everything that rows stand for, as text: two machines with the same text go on in the same way.
@@ -161,6 +164,7 @@ class HubMachine {
   enum class Filled : std::uint8_t { all, no_credit, no_body, nothing };
   void dispatch(Queue& queue);
   void dispatch_suspects(Queue& queue);
+  void hand_out_suspects(Queue& queue);
   std::vector<Queue::HandleKey> takers(Queue& queue);
   Filled fill(Queue& queue, Session& session, Handle& handle, std::uint64_t messages_max);
   Filled next_supply(Queue& queue, Supply& supply);
@@ -244,6 +248,7 @@ class HubMachine {
 
   ChunkCache cache_;
   std::map<std::uint64_t, std::set<LogId>> wanted_chunks_;  // being read, and who waits
+  std::set<LogId> hungry_;  // queues that want a chunk while too many are being read
   struct PendingRead {
     enum class Kind : std::uint8_t { index, chunks, producer, sweep } kind = Kind::index;
     LogId queue = 0;
@@ -263,10 +268,12 @@ class HubMachine {
 
   std::uint64_t free_bytes_ = UINT64_MAX;
   std::size_t staged_bytes_ = 0;
+  std::size_t gated_bytes_ = 0;
   Instant started_at_{};
   Instant last_turn_{};
   Duration expected_sleep_ = Duration::max() / 2;
-  Instant hold_until_{};  // nothing is handed out before
+  Instant hold_until_{};      // nothing is handed out before
+  std::string machine_boot_;  // of the machine that this runs on
   Instant next_maintenance_{};
   Instant overdue_since_ = never;
   bool force_durable_ = false;

@@ -184,11 +184,10 @@ void HubMachine::accept_part(Session& session, Handle& handle, const Send::Part&
                              const Slice& chunk) {
   Queue& queue = queues_.at(handle.queue);
   ProducerSet& set = queue.producers.at(handle.source).row.set;
-  if (handle.blocked_from &&
-      (part.seq <= *handle.blocked_from || part.floor > *handle.blocked_from)) {
+  const std::uint64_t end = part.seq + part.count;
+  if (handle.blocked_from && (end > *handle.blocked_from || part.floor > *handle.blocked_from)) {
     handle.blocked_from.reset();
   }
-  const std::uint64_t end = part.seq + part.count;
   for (std::uint64_t at = part.seq; at < end;) {
     ProducerSet::Piece piece = set.piece(at, end - at);
     if (piece.known) {

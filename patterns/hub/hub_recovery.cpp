@@ -86,8 +86,11 @@ Fault HubMachine::read_hub_row(Store& store, std::string machine_boot) {
   // clean end they may be gone, and workers may still believe in them.
   if (!hub_row_.clean && hub_row_.machine_boot != machine_boot) {
     hold_until_ = now_.mono + config_.timing.lease + config_.timing.margin;
+  } else {
+    hub_row_.machine_boot = machine_boot;
   }
-  hub_row_.machine_boot = std::move(machine_boot);
+  // While it waits, the row names the old boot: a kill in the meantime must not cut the wait short.
+  machine_boot_ = std::move(machine_boot);
   now_.hub = std::max(now_.hub, hub_row_.time_floor);
   return {};
 }
@@ -144,12 +147,19 @@ Fault HubMachine::read_queue(Store& store, Queue& queue) {
   });
 }
 
-// Sessions of workers outlast the hub, with what they hold, until lease + margin from now.
+// Sessions of workers outlast the hub, with what they hold, until lease + margin from now. Not so
+// when leases may be gone: a worker that resumed would go on to believe in one that no row knows
+// of. It is told that its session is gone, and so believes nothing, before anything is handed out
+// again (G2).
 Fault HubMachine::read_sessions(Store& store) {
   const Fault fault = read_all(store, records::all_sessions(), [this](const Row& row) -> Fault {
     const auto session_row = records::decode_session(row.value.bytes());
     if (!session_row) return unreadable("session");
     const SessionId id = records::number_at_end(row.key);
+    if (hold_until_ != Instant{}) {
+      gone_rows_.push_back(id);
+      return {};
+    }
     Session& session = sessions_[id];
     session.id = id;
     session.token = session_row->token;
@@ -173,6 +183,7 @@ Fault HubMachine::read_sessions(Store& store) {
       session->next_deliver = std::max(session->next_deliver, holder.number + 1);
     }
     queue.group.take_ended();
+    for (const SessionId holder : queue.group.holders_alone()) sessions_.at(holder).alone = true;
   }
   return {};
 }

@@ -23,7 +23,6 @@ HubMachine::Sealed HubMachine::seal(Now now) {
   const std::set<LogId> before_moves = touched_;
   for (const LogId id : before_moves) {
     Queue& queue = queues_.at(id);
-    drop_oldest_over_limit(queue, now);
     move_dying(queue);
   }
   const std::set<LogId> turn = std::exchange(touched_, {});
@@ -32,6 +31,7 @@ HubMachine::Sealed HubMachine::seal(Now now) {
     Queue& queue = queues_.at(id);
     queue.log.seal(now.hub, next_chunk_id_, cache_, sealed.commit);
     evacuate_sparse(queue, sealed.commit);
+    drop_oldest_over_limit(queue, now);
     sealed_.push_back(id);
   }
   staged_bytes_ = 0;
@@ -50,6 +50,7 @@ HubMachine::Sealed HubMachine::seal(Now now) {
     sealed.commit.puts.push_back({Space::state, records::hub_key(), records::encode(hub_row_)});
   }
   sealed.gated = std::exchange(gated_, {});
+  gated_bytes_ = 0;
   touched_.merge(again_);
   again_.clear();
   return sealed;
@@ -59,9 +60,7 @@ void HubMachine::on_committed() {
   for (const LogId id : sealed_) {
     Queue& queue = queues_.at(id);
     queue.log.on_committed(queue.log.sealed_tail());
-    // What waited for these rows to be readable.
-    const bool unseen = queue.fresh() > 0 && queue.log.at_scan(queue.group.scanned_to()) == nullptr;
-    if (!queue.group.dying().empty() || unseen) touched_.insert(id);
+    if (std::exchange(queue.waits_for_rows, false)) touched_.insert(id);
   }
   sealed_.clear();
 }
@@ -79,8 +78,7 @@ void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {
     cache_.erase(ref.chunk_id);
   }
   queue.group.write_rows(commit);
-  const std::uint64_t settled = queue.group.settled_count();
-  queue.live -= settled - std::exchange(queue.settled_seen, settled);
+  queue.take_off_settled();
   std::string row = records::encode(records::CountersRow{
       queue.log.sealed_tail(), queue.group.scanned_to(), queue.group.scan_chunk(),
       queue.log.bytes(), queue.accepted, queue.group.acked(), queue.group.retried(), queue.expired,
@@ -104,6 +102,8 @@ void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
   }
   queue.dirty_producers.clear();
   for (const std::string& key : std::exchange(queue.forgotten_keys, {})) {
+    // It came back since the sweep saw it.
+    if (queue.producers.count(std::string(records::source_in_producer_key(key))) != 0) continue;
     commit.deletes.push_back({Space::state, key});
   }
   if (now_.mono < queue.next_prune) return;
@@ -184,6 +184,12 @@ void HubMachine::tick(Now now, bool socket_was_empty) {
     queue.group.wake_due(now.hub);
     touched_.insert(queue.log.id());
   }
+  if (hold_until_ != Instant{} && now.mono >= hold_until_) {
+    hold_until_ = {};
+    hub_row_.machine_boot = machine_boot_;
+    hub_row_.time_floor = {};  // so that the row is written with the next commit
+    for (const auto& [id, queue] : queues_) touched_.insert(id);
+  }
   if (now.mono < next_maintenance_) return;
   next_maintenance_ = now.mono + config_.timing.beat / 4;
   for (auto& [id, session] : sessions_) check_handlers(session, now);
@@ -192,10 +198,6 @@ void HubMachine::tick(Now now, bool socket_was_empty) {
     note_sparse(queue, now);
   }
   sweep_producers(now);
-  if (hold_until_ != Instant{} && now.mono >= hold_until_) {
-    hold_until_ = {};
-    for (const auto& [id, queue] : queues_) touched_.insert(id);
-  }
 }
 
 std::optional<Duration> HubMachine::time_to_next_deadline(Now now) {

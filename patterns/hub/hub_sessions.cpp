@@ -115,7 +115,10 @@ void HubMachine::resume(Session& session, const protocol::Hello& hello) {
   const std::uint64_t got = std::min(hello.got, got_max);
   session.next_deliver = got + 1;
   session.received_upto = got;
-  if (hello.slots != 0) session.slots = hello.slots;
+  if (hello.slots != 0 && hello.slots != session.slots) {
+    session.slots = hello.slots;
+    if (session.has_row) dirty_sessions_.insert(session.id);
+  }
   std::map<LeaseId, std::vector<protocol::Range>> kept;
   for (const auto& held : hello.held) kept[held.lease].push_back(held.range);
   const auto leases = session.leases;  // changes below
@@ -226,6 +229,7 @@ void HubMachine::close_handles(Session& session) {
     }
   }
   session.handles.clear();
+  session.running_dry_for = 0;
 }
 
 void HubMachine::end_session(SessionId id, bool died, Now now) {
@@ -312,6 +316,8 @@ void HubMachine::tell(const Session& session, const protocol::Message& message,
                       std::vector<Slice> frames) {
   if (!session.is_connected()) return;
   gated_.push_back({session.connection, {protocol::encode(message), std::move(frames)}});
+  gated_bytes_ += sizeof(RoutedMessage) + gated_.back().message.header.size();
+  for (const Slice& frame : gated_.back().message.frames) gated_bytes_ += frame.size;
 }
 
 void HubMachine::tell_error(const Session& session, Code code, std::string text, Command about,

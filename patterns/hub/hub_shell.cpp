@@ -237,6 +237,7 @@ void Hub::Shell::start_again(const Turn::Failure& failure) {
                "): what was written is unknown; restart the hub, it recovers by itself");
   }
   log("a commit failed (" + failure.text + "): the store is reopened");
+  machine_->take_gated();  // waited for a commit that will not come (G1)
   machine_->announce_end("the store failed and is being reopened", 100);
   out_ = machine_->take_gated();
   send_all();

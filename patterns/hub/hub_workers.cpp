@@ -36,6 +36,7 @@ void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
   Handle& handle = found->second;
   Queue& queue = queues_.at(handle.queue);
   touched_.insert(handle.queue);
+  const std::size_t told_before = handle.exceptions.size();
   for (const Settle::Row& row : settle.rows) {
     if (row.lane != 0) {
       handle.exceptions.push_back({row.lease, {row.lane, row.offset, row.length}, Code::stale});
@@ -46,6 +47,7 @@ void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
       session.oldest_since = now.mono;
     }
   }
+  gated_bytes_ += (handle.exceptions.size() - told_before) * sizeof(protocol::Settled::Exception);
   answering_.emplace(session.id, handle.number);
   handle.settled_upto = std::max(handle.settled_upto.value_or(0), settle.number);
   queue.counters_changed = true;

@@ -29,11 +29,12 @@ struct Queue {
 
   std::string name;
   QueuePolicy policy;
-  Log log;
+  MessageLog log;
   Group group;
   bool is_dead_letter = false;
   bool name_is_new = true;  // its row is not in the store yet
   bool counters_changed = false;
+  bool waits_for_rows = false;    // something is to be done once the commit under way is readable
   std::string counters_row;       // as last written
   std::optional<HubTime> due_at;  // as in the hub's index of due times
 
@@ -60,6 +61,10 @@ struct Queue {
   std::uint32_t scan_position = 0;
   std::size_t scan_bytes = 0;
 
+  void take_off_settled() {
+    const std::uint64_t settled = group.settled_count();
+    live -= settled - std::exchange(settled_seen, settled);
+  }
   std::string dead_letter_name() const {
     return policy.dead_letter.empty() ? name + ".dead" : policy.dead_letter;
   }

@@ -30,6 +30,11 @@ const Run* ChunkRuns::find(std::uint32_t position) const {
   return at != runs_.end() && at->first <= position ? &*at : nullptr;
 }
 
+const Run* ChunkRuns::first_from(std::uint32_t position) const {
+  const auto at = std::lower_bound(runs_.begin(), runs_.end(), position, ends_at_or_before);
+  return at == runs_.end() ? nullptr : &*at;
+}
+
 const Run* ChunkRuns::first_in(RunState state) const {
   if (count(state) == 0) return nullptr;
   const auto at = std::find_if(runs_.begin(), runs_.end(),
@@ -55,6 +60,7 @@ void ChunkRuns::assign(const Run& run) {
 }
 
 void ChunkRuns::erase(std::uint32_t first, std::uint32_t count) {
+  if (count == 0) return;  // would cut a run in two that are one
   const std::size_t from = split_at(first);
   const std::size_t to = split_at(first + count);
   uncount(from, to);

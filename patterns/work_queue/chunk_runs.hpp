@@ -37,6 +37,8 @@ class ChunkRuns {
 
   // The run that holds `position`, or null.
   const Run* find(std::uint32_t position) const;
+  // The first run that ends after `position`, or null.
+  const Run* first_from(std::uint32_t position) const;
   // The first run in `state`, or null.
   const Run* first_in(RunState state) const;
 

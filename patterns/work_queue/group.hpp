@@ -132,7 +132,8 @@ class Group {
   void restore(const records::CountersRow& row);
   void restore(const records::ActiveRow& row);
   void restore(std::uint64_t offset, FailureRecord record);
-  std::vector<Holder> holders() const;  // of every lease of which something is held
+  std::vector<Holder> holders() const;           // of every lease of which something is held
+  std::vector<SessionId> holders_alone() const;  // of what is handed out alone
 
   // Everything that the rows stand for, as text (HubMachine::digest), and what must hold between
   // the indexes after every event. group_digest.cpp.
@@ -170,6 +171,8 @@ class Group {
   void extend(SessionId session, const protocol::Settle::Row& row,
               std::vector<protocol::Settled::Exception>& exceptions) const;
   std::vector<Part> parts_of(LeaseId lease) const;
+  std::vector<Part> parts_within(const Lease& lease, std::uint64_t offset, std::uint64_t end) const;
+  Code why_not_held(std::uint64_t offset, std::uint64_t end) const;
   void apply_verb(const Part& part, const protocol::Settle::Row& row, const Judge& judge);
   void fail(std::uint64_t offset, FailureKind kind, std::string_view reason,
             std::optional<Duration> delay, const Judge& judge);

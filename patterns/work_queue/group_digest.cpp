@@ -76,6 +76,7 @@ void Group::check_invariants() const {
     }
     const bool has_ready = chunk.runs.count(RunState::ready) > 0;
     PAWL_CHECK(has_ready == (ready_chunks_.count(offset) == 1));
+    PAWL_CHECK(is_sparse(chunk) == (sparse_.count(offset) == 1));
   }
   PAWL_CHECK(totals == totals_);
   PAWL_CHECK(in_runs == failing_.size());

@@ -66,6 +66,19 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
   return bytes;
 }
 
+std::vector<SessionId> Group::holders_alone() const {
+  std::vector<SessionId> sessions;
+  for (const auto& [offset, record] : failing_) {
+    if (!record.must_be_alone()) continue;
+    const auto chunk = std::prev(active_.upper_bound(offset));
+    const Run* run =
+        chunk->second.runs.find(static_cast<std::uint32_t>(offset - chunk->second.ref.offset));
+    if (run == nullptr || run->state != RunState::leased) continue;
+    sessions.push_back(leases_.at(run->lease).holder.session);
+  }
+  return sessions;
+}
+
 void Group::restore(const records::CountersRow& row) {
   scanned_to_ = row.scanned_to;
   scan_chunk_ = row.scan_chunk;

@@ -56,44 +56,69 @@ void Group::extend(SessionId session, const protocol::Settle::Row& row,
   exceptions.push_back({row.lease, {0, row.offset, row.length}, Code::stale});
 }
 
-// The parts of [offset, offset + length) that `session` holds under `lease`; the rest is told.
-// Looks only at the chunks that the lease was cut from: an absurd range, or a lease of somebody
-// else's, costs nothing (G8).
+// The parts of [offset, offset + length) that `session` holds under `lease`; the rest is told, a
+// gap in one exception. Looks at the lease's own chunks only and walks runs, never offsets: a range
+// of 2^60 costs no more, and is answered with no more, than what is held in it.
 std::vector<Group::Part> Group::held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
                                            std::uint64_t length,
                                            std::vector<Settled::Exception>& exceptions) const {
   std::vector<Part> held;
   const std::uint64_t end = offset + length;
-  std::uint64_t told_to = offset;  // everything before is held or told
-  const auto tell_gap = [&](std::uint64_t to, Code code) {
-    if (to <= told_to) return;
-    exceptions.push_back({lease, {0, told_to, to - told_to}, code});
-    told_to = to;
-  };
   const auto found = leases_.find(lease);
-  if (found == leases_.end() || found->second.holder.session != session) {
-    tell_gap(end, end <= scanned_to_ ? Code::already_settled : Code::stale);
-    return held;
+  if (found != leases_.end() && found->second.holder.session == session) {
+    held = parts_within(found->second, offset, end);
   }
-  for (const std::uint64_t chunk_offset : found->second.chunks) {
-    const auto chunk = active_.find(chunk_offset);
-    if (chunk == active_.end() || chunk_offset >= end) continue;
-    for (const Run& run : chunk->second.runs.all()) {
-      const std::uint64_t from = std::max(offset, chunk_offset + run.first);
-      const std::uint64_t to = std::min(end, chunk_offset + run.end());
-      if (from >= to) continue;
-      tell_gap(from, Code::already_settled);
-      if (run.lease == lease) {
-        held.push_back({from, static_cast<std::uint32_t>(to - from)});
-        told_to = to;
-      } else {
-        tell_gap(to, Code::stale);
+  std::uint64_t told_to = offset;  // everything before is held or told
+  const auto tell_gap = [&](std::uint64_t to) {
+    if (to > told_to) {
+      exceptions.push_back({lease, {0, told_to, to - told_to}, why_not_held(told_to, to)});
+    }
+  };
+  for (const Part& part : held) {
+    tell_gap(part.offset);
+    told_to = part.offset + part.count;
+  }
+  tell_gap(end);
+  return held;
+}
+
+// Of what is not held under the lease that was named: settled already, all of it; or stale.
+Code Group::why_not_held(std::uint64_t offset, std::uint64_t end) const {
+  if (end > scanned_to_) return Code::stale;
+  auto chunk = active_.upper_bound(offset);
+  if (chunk != active_.begin()) --chunk;
+  // Only the first and the last chunk can be active and have nothing in the range.
+  for (; chunk != active_.end() && chunk->first < end; ++chunk) {
+    const std::uint64_t from = std::max(offset, chunk->first);
+    if (from >= chunk->second.ref.end()) continue;
+    const Run* next =
+        chunk->second.runs.first_from(static_cast<std::uint32_t>(from - chunk->first));
+    if (next != nullptr && chunk->first + next->first < end) return Code::stale;
+  }
+  return Code::already_settled;
+}
+
+std::vector<Group::Part> Group::parts_within(const Lease& lease, std::uint64_t offset,
+                                             std::uint64_t end) const {
+  std::vector<Part> parts;
+  auto at = std::upper_bound(lease.chunks.begin(), lease.chunks.end(), offset);
+  if (at != lease.chunks.begin()) --at;
+  for (; at != lease.chunks.end() && *at < end; ++at) {
+    const auto chunk = active_.find(*at);
+    if (chunk == active_.end() || chunk->second.ref.end() <= offset) continue;
+    const std::vector<Run>& runs = chunk->second.runs.all();
+    const std::uint64_t from = std::max(offset, *at);
+    const Run* first = chunk->second.runs.first_from(static_cast<std::uint32_t>(from - *at));
+    for (const Run* run = first; run != nullptr && run != runs.data() + runs.size(); ++run) {
+      const std::uint64_t begin = std::max(offset, *at + run->first);
+      const std::uint64_t to = std::min(end, *at + run->end());
+      if (begin >= to) break;
+      if (run->lease == lease.holder.lease) {
+        parts.push_back({begin, static_cast<std::uint32_t>(to - begin)});
       }
     }
   }
-  tell_gap(std::min(end, std::max(scanned_to_, told_to)), Code::already_settled);
-  tell_gap(end, Code::stale);
-  return held;
+  return parts;
 }
 
 std::vector<Group::Part> Group::parts_of(LeaseId lease) const {

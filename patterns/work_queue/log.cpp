@@ -20,7 +20,7 @@ constexpr std::size_t ahead_bytes_max = 8 * 1024 * 1024;
 
 }  // namespace
 
-std::uint64_t Log::append(const Slice& entries, std::size_t count) {
+std::uint64_t MessageLog::append(const Slice& entries, std::size_t count) {
   const std::uint64_t first = tail_;
   const bool fits = forming_.bytes() + entries.size <= limits::chunk_bytes_aim &&
                     forming_.count() + count <= limits::chunk_messages_max;
@@ -38,11 +38,12 @@ std::uint64_t Log::append(const Slice& entries, std::size_t count) {
   return first;
 }
 
-void Log::stage(Slice body, std::size_t count) {
+void MessageLog::stage(Slice body, std::size_t count) {
   staged_.push_back({std::move(body), static_cast<std::uint32_t>(count)});
 }
 
-void Log::seal(HubTime now, std::uint64_t& next_chunk_id, ChunkCache& cache, Commit& commit) {
+void MessageLog::seal(HubTime now, std::uint64_t& next_chunk_id, ChunkCache& cache,
+                      Commit& commit) {
   if (!forming_.empty()) {
     const std::size_t formed = forming_.count();
     stage(forming_.take(), formed);
@@ -66,7 +67,7 @@ void Log::seal(HubTime now, std::uint64_t& next_chunk_id, ChunkCache& cache, Com
   PAWL_CHECK(sealed_tail_ == tail_);
 }
 
-const ChunkRef* Log::at_scan(std::uint64_t scanned_to) {
+const ChunkRef* MessageLog::at_scan(std::uint64_t scanned_to) {
   while (!window_.empty() && window_.front().end() <= scanned_to) {
     window_bytes_ -= window_.front().bytes;
     window_.pop_front();
@@ -76,7 +77,7 @@ const ChunkRef* Log::at_scan(std::uint64_t scanned_to) {
   return &window_.front();
 }
 
-std::optional<ReadRequest> Log::wants_index(std::uint64_t tag) {
+std::optional<ReadRequest> MessageLog::wants_index(std::uint64_t tag) {
   if (index_read_under_way_ || window_.size() > window_max / 2) return std::nullopt;
   if (window_end_ >= committed_tail_) return std::nullopt;
   index_read_under_way_ = true;
@@ -85,7 +86,7 @@ std::optional<ReadRequest> Log::wants_index(std::uint64_t tag) {
                      tag};
 }
 
-void Log::on_index(const Page& page) {
+void MessageLog::on_index(const Page& page) {
   index_read_under_way_ = false;
   for (const Row& row : page.rows) {
     const auto ref = records::decode_index(records::number_at_end(row.key), row.value.bytes());
@@ -97,13 +98,13 @@ void Log::on_index(const Page& page) {
   }
 }
 
-void Log::enter_window(const ChunkRef& ref) {
+void MessageLog::enter_window(const ChunkRef& ref) {
   window_.push_back(ref);
   window_end_ = ref.end();
   window_bytes_ += ref.bytes;
 }
 
-void Log::restore(const records::CountersRow& row) {
+void MessageLog::restore(const records::CountersRow& row) {
   tail_ = sealed_tail_ = committed_tail_ = row.tail;
   bytes_ = row.bytes;
   window_end_ = row.scan_chunk;

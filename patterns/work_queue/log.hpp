@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log: an ordered sequence of messages kept as chunks. Appends gather in a forming chunk; `seal`
-// makes rows of them for the commit under way. Of the index only a window ahead of the scan is in
-// memory, so a backlog of any length costs nothing here (G6). A pure machine.
+// MessageLog: an ordered sequence of messages kept as chunks. Appends gather in a forming chunk;
+// `seal` makes rows of them for the commit under way. Of the index only a window ahead of the scan
+// is in memory, so a backlog of any length costs nothing here (G6). A pure machine.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@
 
 namespace pawl {
 
-class Log {
+class MessageLog {
  public:
-  explicit Log(records::LogId id) : id_(id) {}
+  explicit MessageLog(records::LogId id) : id_(id) {}
 
   records::LogId id() const { return id_; }
   std::uint64_t tail() const { return tail_; }    // the next offset
@@ -47,6 +47,7 @@ class Log {
   }
   std::optional<ReadRequest> wants_index(std::uint64_t tag);
   void on_index(const Page& page);
+  bool index_read_under_way() const { return index_read_under_way_; }
 
   // The commit that holds everything sealed so far is done: the store can be read up to here.
   void on_committed(std::uint64_t sealed_tail) { committed_tail_ = sealed_tail; }

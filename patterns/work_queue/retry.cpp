@@ -9,7 +9,8 @@ namespace {
 // A policy made in code passes no configuration file: what is absurd is taken for the nearest value
 // that makes sense.
 constexpr int factor_max = 1000;
-constexpr std::uint64_t delay_max_us = std::uint64_t{100} * 366 * 24 * 3600 * 1'000'000;  // a century
+constexpr std::uint64_t delay_max_us =
+    std::uint64_t{100} * 366 * 24 * 3600 * 1'000'000;  // a century
 
 std::uint64_t microseconds(std::chrono::milliseconds span) {
   const auto ms_max = static_cast<std::int64_t>(delay_max_us / 1000);

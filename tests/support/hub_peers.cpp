@@ -149,7 +149,8 @@ void TestProducer::on_message(const protocol::Message& message, const std::vecto
     known_ranges = told->known;
     if (unanswered_.empty() && confirmed_.empty()) {  // a new incarnation goes on after the old one
       next_seq = std::max(next_seq, told->floor);
-      for (const auto& range : known_ranges) next_seq = std::max(next_seq, range.first + range.length);
+      for (const auto& range : known_ranges)
+        next_seq = std::max(next_seq, range.first + range.length);
     }
   } else if (const auto* confirm = std::get_if<protocol::Confirm>(&message)) {
     for (const protocol::Confirm::Row& row : confirm->rows) {
@@ -173,9 +174,11 @@ void TestProducer::on_message(const protocol::Message& message, const std::vecto
   }
 }
 
-std::uint64_t TestProducer::send(std::string_view list) { return send(split(list)); }
+std::uint64_t TestProducer::send(std::string_view list) {
+  return send_all(split(list));
+}
 
-std::uint64_t TestProducer::send(const std::vector<std::string>& bodies) {
+std::uint64_t TestProducer::send_all(const std::vector<std::string>& bodies) {
   const std::uint64_t first = next_seq;
   for (const std::string& body : bodies) unanswered_[next_seq++] = body;
   send_part({handle, epoch, std::min(floor(), first), first,
@@ -306,8 +309,12 @@ void TestWorker::on_deliver(const protocol::Deliver& deliver, const std::vector<
   }
 }
 
-std::string TestWorker::delivered() { return joined(std::exchange(news_, {})); }
-std::string TestWorker::exceptions() { return joined(std::exchange(exceptions_, {})); }
+std::string TestWorker::delivered() {
+  return joined(std::exchange(news_, {}));
+}
+std::string TestWorker::exceptions() {
+  return joined(std::exchange(exceptions_, {}));
+}
 
 std::string TestWorker::holds() const {
   std::vector<std::string> items;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Peers of a HubTester, at the level of the protocol: they send what a test tells them to and keep
-// what they are told. They try nothing again by themselves; the production machines of patterns/peer
-// do, in tests/simulation.
+// what they are told. They try nothing again by themselves; the production machines of
+// patterns/peer do, in tests/simulation.
 #pragma once
 
 #include <map>
@@ -52,7 +52,7 @@ class TestPeer {
   std::optional<protocol::Welcome> welcome;
   std::string goaway;
   bool alive = true;
-  bool beats = true;  // by itself, when the tester's time goes on
+  bool beats = true;         // by itself, when the tester's time goes on
   bool acknowledges = true;  // its beats say what it has received
 
   void receive(const WireMessage& message);
@@ -75,14 +75,14 @@ class TestPeer {
 class TestProducer : public TestPeer {
  public:
   struct Options {
-    std::string name;  // empty: anonymous
+    std::string name{};  // empty: anonymous
     Durability durability = Durability::memory;
   };
   TestProducer(HubTester& hub, std::string queue, Options options);
 
   // One SEND of one part; returns its first sequence.
   std::uint64_t send(std::string_view list);
-  std::uint64_t send(const std::vector<std::string>& bodies);
+  std::uint64_t send_all(const std::vector<std::string>& bodies);
   // Again, or out of order: as if these were the messages from `seq` on.
   void send_at(std::uint64_t seq, std::string_view list);
   void send_part(protocol::Send::Part part, Slice chunk);

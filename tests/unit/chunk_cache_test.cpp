@@ -6,7 +6,9 @@
 using namespace pawl;
 
 namespace {
-Slice body(std::size_t size) { return Buffer::allocate(size); }
+Slice body(std::size_t size) {
+  return Buffer::allocate(size);
+}
 }  // namespace
 
 TEST_CASE("G6 the chunk cache keeps what was used last, within its bytes") {

@@ -29,7 +29,8 @@ Run random_run(Random& random, Model& model) {
   run.single = random.below(4) == 0;
   if (run.single) run.count = 1;
   if (run.state == RunState::leased) run.lease = 1 + random.below(3);
-  for (std::uint32_t i = run.first; i < run.end(); ++i) model[i] = {run.state, run.single, run.lease};
+  for (std::uint32_t i = run.first; i < run.end(); ++i)
+    model[i] = {run.state, run.single, run.lease};
   return run;
 }
 
@@ -51,7 +52,8 @@ void compare(const ChunkRuns& runs, const Model& model) {
   std::uint32_t live = 0;
   for (std::uint32_t at = 0; at < model.size(); ++at) {
     const Run* run = runs.find(at);
-    const bool same = run == nullptr ? !model[at] : Cell{run->state, run->single, run->lease} == model[at];
+    const bool same =
+        run == nullptr ? !model[at] : Cell{run->state, run->single, run->lease} == model[at];
     if (!same) FAIL("another state at " << at);
     if (run == nullptr) continue;
     ++counts[static_cast<std::size_t>(run->state)];

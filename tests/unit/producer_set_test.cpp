@@ -46,7 +46,8 @@ TEST_CASE("G5 a producer's set knows what a plain set of numbers would know") {
       if (random.below(6) == 0) {
         set.raise_floor(random.below(100));
       } else {
-        const std::uint64_t first = set.floor + random.below(100 - std::min<std::uint64_t>(99, set.floor));
+        const std::uint64_t first =
+            set.floor + random.below(100 - std::min<std::uint64_t>(99, set.floor));
         const std::uint64_t length = 1 + random.below(8);
         REQUIRE(set.insert(first, length));
         for (std::uint64_t at = first; at < first + length; ++at) accepted.insert(at);

@@ -8,7 +8,9 @@ using namespace pawl::records;
 
 namespace {
 
-Bytes bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
+Bytes bytes(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
 
 // What is written is read; one byte less or more is none of ours.
 template <class Decode, class Row>

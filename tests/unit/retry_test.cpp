@@ -38,8 +38,7 @@ TEST_CASE("G3 no policy makes a delay negative, endless or undefined") {
       for (const double factor : {0.0, 1.0, 1.0001, 2.0, 1e6, 1e30}) {
         for (const double jitter : {0.0, 0.2, 1.0, 7.0}) {
           for (const std::uint32_t failures : {0U, 1U, 2U, 63U, 64U, 1'000'000'000U}) {
-            const Duration delay =
-                backoff_delay({initial, factor, max, jitter}, failures, random);
+            const Duration delay = backoff_delay({initial, factor, max, jitter}, failures, random);
             const bool sane = delay >= 0ms && delay <= 2 * Duration(max);
             if (!sane) FAIL("a delay of " << delay.count() << " us");
           }
