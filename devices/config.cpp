@@ -161,6 +161,8 @@ class Table {
 
 constexpr milliseconds forever = std::chrono::hours(24 * 365);
 constexpr std::uint64_t count_max = 1ULL << 62;
+// Below this a busy device would take its own buffers and caches for an attack.
+constexpr std::uint64_t resident_bytes_least = 256 << 20;
 
 void read_backoff(Table table, Backoff& backoff) {
   table.duration("initial", milliseconds(0), forever, backoff.initial);
@@ -189,6 +191,7 @@ void read_hub(Table table, HubOptions& options) {
   table.duration("beat", milliseconds(10), std::chrono::minutes(20), timing.beat);
   table.duration("margin", milliseconds(0), std::chrono::minutes(1), timing.margin);
   table.size("memory_bytes_max", 1 << 20, count_max, options.memory_bytes_max);
+  table.size("resident_bytes_max", resident_bytes_least, count_max, options.resident_bytes_max);
   table.finish();
   if (timing.lease < 3 * timing.beat) {
     const toml::node* at = table.entries().get("lease");

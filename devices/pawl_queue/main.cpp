@@ -25,6 +25,8 @@ using namespace std::chrono_literals;
 using pawl::devices::Signals;
 
 constexpr int mistake = 2;
+// Twice what a busy device was seen to take; a gigabyte more of nobody's is a stranger's.
+constexpr std::uint64_t resident_bytes_max = 1 << 30;
 constexpr auto stop_deadline = 1500ms;  // leaves half a second of the promised two for the rest
 
 struct Arguments {
@@ -58,6 +60,8 @@ void describe(CLI::App& app, Arguments& arguments) {
 
 pawl::HubOptions hub_options(const Arguments& arguments) {
   pawl::HubOptions options;
+  options.resident_bytes_max = resident_bytes_max;
+  options.log = [](const std::string& sentence) { spdlog::info("{}", sentence); };
   if (!arguments.config.empty()) pawl::devices::read_config_file(arguments.config, options);
   if (!arguments.endpoints.empty()) options.endpoints = arguments.endpoints;
   if (!arguments.memory) {

@@ -83,7 +83,7 @@ overflow = "drop_oldest"
 TEST_CASE("an unknown key is refused with file, line, key and what is known") {
   CHECK(refusal("[hub]\nlease = \"10s\"\nlaese = \"1s\"\n") ==
         "pawl.toml:3: hub.laese: unknown key; known here are lease, beat, margin, "
-        "memory_bytes_max");
+        "memory_bytes_max, resident_bytes_max");
   CHECK(refusal("[queues.orders]\n") ==
         "pawl.toml:1: queues: unknown key; known here are hub, defaults, queue");
   CHECK(refusal("[queue.q]\nbackoff = { first = \"1s\" }\n") ==
