@@ -17,6 +17,7 @@ using protocol::Send;
 namespace {
 
 constexpr std::uint64_t window_messages = 64 * 1024;
+constexpr std::uint64_t reserve_messages = 64;  // of the window while the disk is at its reserve
 // Of all chunks in one SEND with several: a commit holds that and what was there before.
 constexpr std::size_t send_bytes_max = 2 * 1024 * 1024;
 constexpr std::uint32_t retry_after_ms = 100;
@@ -259,12 +260,18 @@ std::uint64_t HubMachine::room(const Queue& queue) const {
 // Runs when a turn is sealed, so what is granted here is sent when all that was used before is
 // stored: what a hub holds of one producer is never more than its window.
 void HubMachine::grant_credit(Queue& queue) {
-  if (queue.producer_handles.empty() || free_bytes_ == 0) return;
+  if (queue.producer_handles.empty()) return;
   const std::uint64_t share =
       limits::producer_windows_bytes / std::max<std::size_t>(1, producer_handles_);
-  const std::uint64_t window_bytes = std::clamp<std::uint64_t>(
-      share, limits::producer_window_bytes_min, limits::producer_window_bytes_max);
+  std::uint64_t window_bytes = std::clamp<std::uint64_t>(share, limits::producer_window_bytes_min,
+                                                         limits::producer_window_bytes_max);
   std::uint64_t messages = window_messages;
+  if (free_bytes_ == 0) {
+    // At the disk's reserve everything is refused, and what to do about that is the producer's
+    // choice: it needs a little credit to be told.
+    window_bytes = limits::producer_window_bytes_min;
+    messages = reserve_messages;
+  }
   if (queue.policy.overflow == Overflow::hold_back) {
     const QueuePolicy& policy = queue.policy;
     if (policy.max_bytes != 0 && queue.log.bytes() >= policy.max_bytes) return;
