@@ -174,9 +174,10 @@ class World(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pawl-e2e-"))
         self.processes = []
-        self.addCleanup(self.end_all)
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.addCleanup(self.end_processes)
 
-    def end_all(self):
+    def end_processes(self):
         failed = not self._outcome.success
         for process in self.processes:
             if process.poll() is None:
@@ -185,7 +186,6 @@ class World(unittest.TestCase):
             if failed:
                 print(f"--- {process.args[0]} {process.poll()}", *process.errors[-15:],
                       sep="\n", file=sys.stderr)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, *command, **options):
         process = Process(command, **options)
@@ -269,7 +269,11 @@ class Device:
         return self.process.wait(), time.monotonic() - begun
 
     def stat(self):
-        """All queues by name, as the device counts them; docs/protocol.md, section 11."""
+        """All queues by name, as the device counts them."""
+        return {row["name"]: row for row in self.ask()["queues"]}
+
+    def ask(self):
+        """The first page of docs/protocol.md, section 11."""
         with zmq.Context.instance().socket(zmq.DEALER) as asker:
             asker.linger = 0
             asker.connect(self.endpoint)
@@ -280,7 +284,7 @@ class Device:
                 if msgpack.unpackb(header, strict_map_key=False)[1] == 15:
                     asker.linger = 100
                     asker.send(msgpack.packb([1, 18, {}]))
-                    return {row["name"]: row for row in msgpack.unpackb(frames[0])["queues"]}
+                    return msgpack.unpackb(frames[0])
         raise AssertionError("the device does not answer")
 
     def row(self, queue):
