@@ -2,6 +2,7 @@
 """Real processes for the end-to-end tests: a device to be killed and started again, peers whose
 lines are their record, and waits that end with an event or fail at a deadline."""
 
+import contextlib
 import json
 import mmap
 import os
@@ -131,7 +132,8 @@ class Process:
 
     def wait(self, deadline_s=DEADLINE_S):
         if self.process.stdin and not self.process.stdin.closed:
-            self.process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
         code = self.process.wait(deadline_s)
         for reader in self.readers:
             reader.join(deadline_s)

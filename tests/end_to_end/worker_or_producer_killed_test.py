@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of a worker in the middle of a handler, and of a producer in the middle of a batch."""
 
+import contextlib
 import os
 import random
+import signal
+import threading
 
 import harness
 
 ROUNDS = 5 * int(os.environ.get("PAWL_TORTURE", "1"))
-LINES = 300_000
+LINES = 600_000
 
 
 class WorkerKilled(harness.World):
@@ -60,19 +63,23 @@ class ProducerKilled(harness.World):
         device = self.device().start()
         path = self.folder / "lines"
         path.write_text("".join(f"line {i} {'.' * 60}\n" for i in range(LINES)))
-        command = ("send", "--to", device.endpoint, "--queue", "q", "--file", path,
-                   "--producer", "importer")
+        command = ("send", "--to", device.endpoint, "--queue", "q", "--producer", "importer")
         luck = random.Random(3)
         kills = 0
         for _ in range(3):
             sender = self.pawl(*command)
-            least = self.accepted(device) + luck.randrange(1, LINES // 10)
+            # Its input does not end, so neither can it before it is killed.
+            feeder = threading.Thread(target=self.feed, args=(sender, path))
+            feeder.start()
+            least = self.accepted(device) + luck.randrange(1, LINES // 20)
             harness.wait_until(lambda: self.accepted(device) >= least, "some of it accepted")
-            kills += sender.poll() is None
-            sender.kill()
+            kills += feeder.is_alive()  # it had lines to read, so it was in the middle
+            sender.signal(signal.SIGKILL)
+            feeder.join()
+            sender.wait()
         kept = self.accepted(device)
-        self.assertLess(kept, LINES, "the last kill came too late to prove anything")
-        sender = self.pawl(*command)
+        self.assertGreater(kills, 0)
+        sender = self.pawl(*command, "--file", path)
         self.assertEqual(sender.wait(), 0, sender.errors)
         self.assertRegex(sender.errors[-1], f"^confirmed {LINES} of {LINES} in ")
         already = int(sender.errors[-2].split()[0])
@@ -82,6 +89,11 @@ class ProducerKilled(harness.World):
         harness.report(kills=kills, already_kept=already, accepted=LINES)
         lines = self.drain(device, "q")
         self.assertEqual(lines, path.read_text().splitlines(), "in order, once (G4, G5)")
+
+    @staticmethod
+    def feed(sender, path):
+        with contextlib.suppress(BrokenPipeError):
+            sender.process.stdin.write(path.read_bytes())
 
     def accepted(self, device):
         row = device.row("q")
