@@ -69,8 +69,9 @@ void HubMachine::note_ended(Queue& queue) {
 }
 
 // The worker itself ends a handler that takes too long; this is for one that does not. The oldest
-// message of a session is certainly started, since workers start in the order of delivery; two
-// beats and the margin are the worker's own chance to say so first.
+// message of a session is started as soon as anything is, since workers start in the order of
+// delivery; a lease and the margin more are the worker's own chance to say so first, and to begin a
+// message that waits behind a handler which did not end in time.
 void HubMachine::check_handlers(Session& session, Now now) {
   if (session.leases.empty()) return;
   const auto& [lease, log] = *session.leases.begin();
@@ -84,8 +85,8 @@ void HubMachine::check_handlers(Session& session, Now now) {
   }
   const auto limit = queue.policy.handler_timeout;
   if (limit.count() == 0) return;
-  if (now.mono - session.oldest_since < limit + 2 * config_.timing.beat + config_.timing.margin)
-    return;
+  const HubTiming& timing = config_.timing;
+  if (now.mono - session.oldest_since < limit + timing.lease + timing.margin) return;
   queue.group.on_handler_timeout(lease, judge(queue, session.peer, now));
   note_ended(queue);
 }

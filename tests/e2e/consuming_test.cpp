@@ -113,7 +113,7 @@ TEST_CASE("G2 an outcome after the handler time-out is stale, and somebody else'
   const CloseResult end = slow.close(5s);
   CHECK_FALSE(valid_at_end);
   CHECK(end.progress.acked == 0);
-  CHECK(end.progress.timed_out == 1);
+  CHECK(end.progress.timed_out >= 1);
 }
 
 TEST_CASE("close returns by its deadline and names what is still running") {

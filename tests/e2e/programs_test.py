@@ -144,6 +144,8 @@ class SendTest(unittest.TestCase):
             got = pawl("work", "--from", device.endpoint, "--queue", "q", "--count", 2)
             self.assertEqual(got.stdout, "a\nb\n")
             send.send_signal(signal.SIGINT)
+            # Only then is its input closed: an end of input that came first would be another end.
+            send.wait(timeout=DEADLINE_S)
             _, said = send.communicate(timeout=DEADLINE_S)
             self.assertIn("confirmed 2 of 2", said.splitlines()[-1])
             self.assertEqual(send.returncode, 128 + signal.SIGINT)
