@@ -29,7 +29,7 @@ TEST_CASE("G2 a settle after the lease's end is stale, and changes nothing") {
   p.send("a");
   hub.turn();
   const TestWorker::Held old = w.held("a");
-  hub.advance(7s);  // handler time-out, two beats and the margin; then the backoff
+  hub.advance(13s);  // handler time-out, lease and margin; then the backoff
   REQUIRE(w.delivered() == "a,a#2");
   w.settle_row({protocol::Verb::ack, old.lease, 0, old.offset, 1, {}, ""});
   hub.turn();
