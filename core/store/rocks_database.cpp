@@ -48,7 +48,9 @@ Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const std::filesystem
 }
 
 RocksDatabase::~RocksDatabase() {
-  const rocksdb::Status synced = db_->SyncWAL();
+  // After a failed write the log must not be touched again, for the same assertion's sake; and what
+  // it holds is unknown anyway.
+  const rocksdb::Status synced = failed_ ? rocksdb::Status::OK() : db_->SyncWAL();
   for (rocksdb::ColumnFamilyHandle* family : {default_, chunks_, state_}) {
     db_->DestroyColumnFamilyHandle(family);
   }
@@ -69,9 +71,14 @@ void RocksDatabase::add(const Commit& commit, rocksdb::WriteBatch& batch) const 
 }
 
 rocksdb::Status RocksDatabase::write(rocksdb::WriteBatch& batch, bool sync) {
-  rocksdb::WriteOptions options;
-  options.sync = sync;
-  return db_->Write(options, &batch);
+  // SyncWAL, not WriteOptions::sync: Debian's RocksDB 7.8.3 is built with its assertions on, and
+  // one of them ends the process when a file is touched after a failed write, unless that file was
+  // synced this way before (facebook/rocksdb pull request 10555). A full disk must not end a
+  // device.
+  rocksdb::Status status = db_->Write(rocksdb::WriteOptions{}, &batch);
+  if (status.ok() && sync) status = db_->SyncWAL();
+  failed_ = failed_ || !status.ok();
+  return status;
 }
 
 // The bound ends the iteration inside RocksDB: past it lie the tombstones of other logs, which

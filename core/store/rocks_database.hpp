@@ -39,6 +39,7 @@ class RocksDatabase {
   rocksdb::ColumnFamilyHandle* default_ = nullptr;
   rocksdb::ColumnFamilyHandle* chunks_ = nullptr;
   rocksdb::ColumnFamilyHandle* state_ = nullptr;
+  bool failed_ = false;  // the commit thread's; read again when that has been joined
 };
 
 // True if it was a sync that failed: what it covered may be lost though a later sync succeeds, so
