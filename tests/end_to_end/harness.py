@@ -26,6 +26,7 @@ import zmq
 PROGRAMS = pathlib.Path(os.environ["PAWL_PROGRAMS"])
 PEERS = pathlib.Path(os.environ["PAWL_TEST_PEERS"])
 DEADLINE_S = 60
+SANITIZED = bool(os.environ.get("PAWL_SANITIZED"))
 LEASE_S, BEAT_S, MARGIN_S = 1.5, 0.3, 0.2
 TIMING = f"""[hub]
 lease = "{LEASE_S * 1000:.0f}ms"
