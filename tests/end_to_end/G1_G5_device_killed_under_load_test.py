@@ -52,10 +52,7 @@ class DeviceKilledUnderLoad(harness.World):
     def settle(self, device, senders, workers):
         device.wait_row("load", lambda row: row["acked"] + row["dead"] == row["accepted"],
                         "a queue worked to its end")
-        for worker in workers:
-            worker.tell("close 5000")
-            worker.wait_for("^closed")
-            self.assertEqual(worker.wait(), 0)
+        self.finish(*workers)
 
     def account(self, device, senders, workers, **counts):
         confirmed = [m.group(1) for s in senders for m in s.found(r"^confirmed (\S+)")]

@@ -57,6 +57,7 @@ class DeviceStopped(harness.World):
         worker.tell("go 3")
         self.assertEqual(sender.wait(), 0)
         row = device.wait_row("q", lambda row: row["acked"] == 453, "all acked")
+        self.finish(worker, idle)
         starts = [m.group(1) for w in (worker, idle) for m in w.found(r"^start \d+ \d+ (.*)")]
         again = len(starts) - len(set(starts))
         harness.report(stopped_s=LONGER_S, expired=row["expired"], started_again=again)

@@ -32,6 +32,7 @@ class Poison(harness.World):
                        expired=row["expired"], retried=row["retried"])
         self.assertEqual((row["acked"], row["dead"], row["accepted"]), (100, 1, 101))
         self.assert_adds_up(row)
+        self.finish(*workers)
         done = {m.group(1) for w in workers for m in w.found("^end (.*)")}
         self.assertEqual(done, set(innocents))
         self.assertGreaterEqual(deaths, ATTEMPTS)

@@ -55,7 +55,7 @@ class BadPeers(harness.World):
         return self.highest
 
     def tearDown(self):
-        if not self._outcome.success:
+        if self.has_failed():
             return
         took = self.progress(50)
         self.good.kill()
@@ -64,6 +64,7 @@ class BadPeers(harness.World):
         self.assertLess(took, STALL_MAX_S)
         self.assertLess(self.highest, RSS_MAX)
         self.assert_adds_up(row)
+        self.finish(self.taker)
         done = [m.group(1) for m in self.taker.found("^end (.*)")]
         confirmed = {m.group(1) for m in self.good.found(r"^confirmed (\S+)")}
         self.assertLessEqual(confirmed, set(done))

@@ -70,10 +70,7 @@ class AllKilled(harness.World):
     def account(self, kills, seed):
         row = self.load.wait_row("q", lambda row: row["acked"] + row["dead"] == row["accepted"],
                                  "a queue worked to its end")
-        for worker in self.workers:
-            if worker.poll() is None:
-                worker.tell("close 5000")
-                self.assertEqual(worker.wait(), 0)
+        self.finish(*self.workers)
         done = [m.group(1) for w in self.workers for m in w.found(r"^end (\S+)")]
         dead = self.drain(self.load, "q.dead") if row["dead"] else []
         confirmed = {m.group(1) for s in self.senders for m in s.found(r"^confirmed (\S+)")}

@@ -36,6 +36,13 @@ class FullDisk(harness.World):
                 file.write(bytes(min(1 << 20, free - leave)))
         return path
 
+    def restart_if_ended(self, device):
+        """As a supervisor does: an I/O error on sync ends the process, with a sentence."""
+        if device.process.poll() is None:
+            return
+        self.assertRegex(" ".join(device.process.errors), "could not be synced")
+        device.start()
+
     def free(self):
         disk = os.statvfs(self.disk)
         return disk.f_bavail * disk.f_frsize
@@ -75,14 +82,18 @@ class FullDisk(harness.World):
         # Whatever was under way has met a disk without a byte. Nothing is taken now.
         worker = self.worker(device, "q", "--prefetch", 50)
         ballast.unlink()
-        senders[0].wait_for("^confirmed", count=len(senders[0].found("^confirmed")) + 300)
+        more = senders[0].board.confirmed + 300
+
+        def goes_on():
+            self.restart_if_ended(device)
+            return senders[0].board.confirmed >= more
+        harness.wait_until(goes_on, "confirms after the disk had room again")
         for sender in senders:
             sender.kill()
         confirmed = {m.group(1) for s in senders for m in s.found(r"^confirmed (\S+)")}
 
         def all_done():
-            if device.process.poll() is not None:  # an I/O error on sync ends it, as designed
-                device.start()
+            self.restart_if_ended(device)
             row = device.row("q")
             return row["acked"] == row["accepted"] and row
         row = harness.wait_until(all_done, "all acked")

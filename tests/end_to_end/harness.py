@@ -180,8 +180,12 @@ class World(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.addCleanup(self.end_processes)
 
+    def has_failed(self):
+        result = self._outcome.result
+        return any(test is self for test, _ in result.failures + result.errors)
+
     def end_processes(self):
-        failed = not self._outcome.success
+        failed = self.has_failed()
         for process in self.processes:
             if process.poll() is None:
                 process.signal(signal.SIGKILL)
@@ -231,6 +235,14 @@ class World(unittest.TestCase):
 
     def worker(self, device, queue, *arguments):
         return self.peer("pawl-test-worker", device, queue, *arguments)
+
+    def finish(self, *workers):
+        """Closes those that live and reads all that they have said."""
+        for worker in workers:
+            if worker.poll() is None:
+                worker.tell("close 5000")
+        for worker in workers:
+            self.assertIn(worker.wait(), (0, -signal.SIGKILL), worker.errors)
 
     def assert_adds_up(self, row):
         """Everything that a queue took is in exactly one place."""

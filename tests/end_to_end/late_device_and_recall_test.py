@@ -19,6 +19,7 @@ class LateDevice(harness.World):
         self.assertEqual(sender.wait(), 0, sender.errors)
         self.assertEqual(tool.wait(), 0, tool.errors)
         row = device.wait_row("q", lambda row: row["acked"] == 101, "all acked")
+        self.finish(worker)
         done = sorted(m.group(1) for m in worker.found("^end (.*)"))
         self.assertEqual(done, sorted(["by hand"] + [f"m{i + 1}" for i in range(100)]))
         self.assert_adds_up(row)
@@ -39,8 +40,9 @@ class LateDevice(harness.World):
             device.start()
             self.assertEqual(sender.wait(), 0)
             device.wait_row("q", lambda row: row["acked"] == 40 + 20 * restart, "all acked")
-        self.assertEqual(len(worker.found("^end ")), 60, "none twice")
         self.assert_adds_up(device.row("q"))
+        self.finish(worker)
+        self.assertEqual(len(worker.found("^end ")), 60, "none twice")
 
 
 class Recall(harness.World):
@@ -62,6 +64,7 @@ class Recall(harness.World):
         self.assertLess(took, harness.BEAT_S + (5 if harness.SANITIZED else 0.5))
         slow.tell("go")
         device.wait_row("q", lambda row: row["acked"] == 201, "all acked")
+        self.finish(slow, idle)
         self.assertEqual(len(slow.found("^start ")), 1)
 
     def test_two_workers_of_unequal_speed_end_together(self):
@@ -71,6 +74,7 @@ class Recall(harness.World):
         slow.wait_for("^start ")
         fast = self.worker(device, "q", "--peer", "fast", "--pause-ms", 1)
         row = device.wait_row("q", lambda row: row["acked"] == 400, "all acked")
+        self.finish(slow, fast)
         done = [len(w.found("^end ")) for w in (slow, fast)]
         harness.report(slow=done[0], fast=done[1], expired=row["expired"])
         self.assertEqual(sum(done), 400, "none twice")

@@ -55,6 +55,7 @@ class WaysToConsume(harness.World):
         for (way, killed), (_, second) in zip(workers, self.each()):
             second.tell("go")
             row = self.hub.wait_row(way, lambda row: row["acked"] == 61, "all acked")
+            self.finish(second)
             done = {m.group(1) for w in (killed, second) for m in w.found("^end (.*)")}
             self.assertEqual(done, set(names) | {"hold it"}, way)
             self.assertEqual(row["dead"], 0, way)
@@ -118,6 +119,7 @@ class WaysToConsume(harness.World):
         for way, worker in workers:
             self.assertEqual(worker.wait_for(r"^drained (\d)").group(1), "1", way)
             row = self.hub.wait_row(way, lambda row: row["leased"] == 0, "nothing held")
+            self.finish(worker)
             done = len(worker.found("^end "))
             self.assertEqual((row["acked"], row["ready"]), (done, 111 - done), way)
             self.assertEqual(row["expired"], 0, way)

@@ -27,10 +27,11 @@ class WorkerKilled(harness.World):
         device.wait_row("q", lambda row: row["acked"] == row["accepted"], "all acked")
         again = second.wait_for("^start (.*) hold it").group(1).split()
         first = worker.wait_for("^start (.*) hold it").group(1).split()
+        row = device.row("q")
+        self.finish(second)
         done = {m.group(1) for w in (worker, second) for m in w.found("^end (.*)")}
         self.assertEqual(done, set(names) | {"hold it"})
         self.assertGreater(int(again[1]), int(first[1]), "a later lease is a greater token (G2)")
-        row = device.row("q")
         harness.report(processed=len(done), expired=row["expired"], attempt=int(again[0]))
         self.assertEqual((row["accepted"], row["acked"], row["dead"]), (201, 201, 0))
         self.assertGreater(row["expired"], 0)
@@ -49,6 +50,7 @@ class WorkerKilled(harness.World):
         workers.append(self.worker(device, "q"))
         self.assertEqual(sender.wait(), 0)
         device.wait_row("q", lambda row: row["acked"] == 400 * ROUNDS, "all acked")
+        self.finish(*workers)
         done = [m.group(1) for w in workers for m in w.found("^end (.*)")]
         self.assertEqual(set(done), {f"m{i + 1}" for i in range(400 * ROUNDS)})
         row = device.row("q")
