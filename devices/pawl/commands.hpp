@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// pawl's commands. Each adds its options to the command line and says what to run; what runs
-// returns the exit code: 0 only when everything that was asked for was done.
+// pawl's commands as plain functions of what was asked. Each returns the exit code: 0 only when
+// everything that was asked for was done.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <functional>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
-
-#include <pawl/message.hpp>
 
 #include "devices/signals.hpp"
 
@@ -16,16 +14,34 @@ namespace pawl::devices {
 
 inline constexpr const char* default_endpoint = "tcp://127.0.0.1:7295";
 
-using Command = std::function<int(const Signals&)>;
+struct SendArguments {
+  std::string endpoint = default_endpoint;
+  std::string queue{};
+  std::string file{};  // empty: stdin
+  bool null_separated = false;
+  std::vector<std::string> headers{};  // "NAME=VALUE"
+  std::string producer{};              // empty: anonymous
+  bool durable = false;
+  std::chrono::milliseconds wait{30'000};  // for an absent device
+};
+int send(const SendArguments& arguments, const Signals& signals);
 
-void add_send(CLI::App& app, Command& chosen);
-void add_work(CLI::App& app, Command& chosen);
-void add_stat(CLI::App& app, Command& chosen);
+struct WorkArguments {
+  std::string endpoint = default_endpoint;
+  std::string queue{};
+  std::string command{};  // empty: print
+  std::uint32_t concurrency = 1;
+  std::uint32_t prefetch = 0;              // 0: as many as fit
+  std::uint64_t count = 0;                 // 0: no end
+  std::chrono::milliseconds idle_exit{0};  // 0: never
+};
+int work(const WorkArguments& arguments, const Signals& signals);
 
-// Options that read "10s" and the like, and names of queues and producers.
-CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& into,
-                          const std::string& words);
-CLI::Option* add_name(CLI::App& app, const std::string& name, std::string& into,
-                      const std::string& words);
+struct StatArguments {
+  std::string endpoint = default_endpoint;
+  bool json = false;
+  bool watch = false;
+};
+int stat(const StatArguments& arguments, const Signals& signals);
 
 }  // namespace pawl::devices

@@ -27,17 +27,6 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-struct Arguments {
-  std::string endpoint = default_endpoint;
-  std::string queue;
-  std::string file;
-  bool null_separated = false;
-  std::vector<std::string> headers;
-  std::string producer;
-  bool durable = false;
-  std::chrono::milliseconds wait = 30s;
-};
-
 // The input, and how large it is if that can be known (for the progress bar).
 struct Input {
   int fd = STDIN_FILENO;
@@ -47,7 +36,7 @@ struct Input {
   }
 };
 
-bool open_input(const Arguments& arguments, Input& input) {
+bool open_input(const SendArguments& arguments, Input& input) {
   if (!arguments.file.empty() && arguments.file != "-") {
     input.fd = open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC);
     if (input.fd < 0) {
@@ -85,7 +74,8 @@ struct Taken {
 // Hands the input to the producer, line by line, until its end or until the watch ends it.
 class Sender {
  public:
-  Sender(const Arguments& arguments, const Headers& headers, Producer& producer, SendWatch& watch)
+  Sender(const SendArguments& arguments, const Headers& headers, Producer& producer,
+         SendWatch& watch)
       : arguments_(arguments),
         named_(!arguments.producer.empty()),
         producer_(producer),
@@ -146,7 +136,7 @@ class Sender {
     }
   }
 
-  const Arguments& arguments_;
+  const SendArguments& arguments_;
   bool named_;
   Producer& producer_;
   SendWatch& watch_;
@@ -160,7 +150,7 @@ void await_answers(Producer& producer, const SendWatch& watch) {
   }
 }
 
-void report(const Arguments& arguments, const Taken& taken, const SendResult& result,
+void report(const SendArguments& arguments, const Taken& taken, const SendResult& result,
             std::chrono::duration<double> took) {
   if (result.refused != 0) {
     std::fprintf(stderr, "pawl send: %" PRIu64 " refused: %s\n", result.refused,
@@ -178,7 +168,9 @@ void report(const Arguments& arguments, const Taken& taken, const SendResult& re
                taken.messages, took.count());
 }
 
-int send(const Arguments& arguments, const Signals& signals) {
+}  // namespace
+
+int send(const SendArguments& arguments, const Signals& signals) {
   const auto headers = parse_headers(arguments.headers);
   Input input;
   if (!headers || !open_input(arguments, input)) return 2;
@@ -218,33 +210,6 @@ int send(const Arguments& arguments, const Signals& signals) {
   if (why == SendWatch::Why::signal) return 128 + signal;
   const bool all = taken.whole && why == SendWatch::Why::done && result.confirmed == taken.messages;
   return all ? 0 : 1;
-}
-
-}  // namespace
-
-void add_send(CLI::App& app, Command& chosen) {
-  auto arguments = std::make_shared<Arguments>();
-  CLI::App& send_app = *app.add_subcommand("send", "Send one message for each line of the input");
-  send_app.add_option("--to", arguments->endpoint, "the device")
-      ->type_name("ENDPOINT")
-      ->capture_default_str();
-  add_name(send_app, "--queue", arguments->queue, "the queue")->required();
-  send_app.add_option("--file", arguments->file, "the input; stdin if not given")
-      ->type_name("FILE");
-  send_app.add_flag("--null", arguments->null_separated,
-                    "messages end with a NUL byte, not a newline");
-  send_app
-      .add_option("--header", arguments->headers, "a header for every message; may be repeated")
-      ->type_name("K=V")
-      ->allow_extra_args(false);
-  add_name(send_app, "--producer", arguments->producer,
-           "a name under which the same input may be sent again without adding anything twice");
-  send_app.add_flag("--durable", arguments->durable,
-                    "only a device that syncs to disk before it confirms will do");
-  add_duration(send_app, "--wait", arguments->wait, "how long to wait for an absent device (30s)");
-  send_app.callback([arguments, &chosen] {
-    chosen = [arguments](const Signals& signals) { return send(*arguments, signals); };
-  });
 }
 
 }  // namespace pawl::devices

@@ -19,12 +19,6 @@ using namespace std::chrono_literals;
 constexpr auto answer_deadline = 5s;
 constexpr auto refresh_every = 1s;
 
-struct Arguments {
-  std::string endpoint = default_endpoint;
-  bool json = false;
-  bool watch = false;
-};
-
 struct Column {
   const char* title;
   const char* key;
@@ -88,7 +82,7 @@ std::string table_of(const Json& stat) {
 }
 
 // Asks and prints once; false if there was no answer.
-bool show(const Arguments& arguments) {
+bool show(const StatArguments& arguments) {
   const auto stat = query_stat(arguments.endpoint, answer_deadline);
   if (!stat) {
     std::fprintf(stderr, "pawl stat: %s: %s\n", arguments.endpoint.c_str(),
@@ -102,7 +96,9 @@ bool show(const Arguments& arguments) {
   return written;
 }
 
-int stat(const Arguments& arguments, const Signals& signals) {
+}  // namespace
+
+int stat(const StatArguments& arguments, const Signals& signals) {
   bool shown = show(arguments);
   while (arguments.watch && std::ferror(stdout) == 0) {
     pollfd watched{signals.fd(), POLLIN, 0};
@@ -111,21 +107,6 @@ int stat(const Arguments& arguments, const Signals& signals) {
     shown = show(arguments);
   }
   return shown ? 0 : 1;
-}
-
-}  // namespace
-
-void add_stat(CLI::App& app, Command& chosen) {
-  auto arguments = std::make_shared<Arguments>();
-  CLI::App& stat_app = *app.add_subcommand("stat", "Show how the queues of a device are");
-  stat_app.add_option("--at", arguments->endpoint, "the device")
-      ->type_name("ENDPOINT")
-      ->capture_default_str();
-  stat_app.add_flag("--json", arguments->json, "one JSON document (a line for each with --watch)");
-  stat_app.add_flag("--watch", arguments->watch, "again every second, until Ctrl-C");
-  stat_app.callback([arguments, &chosen] {
-    chosen = [arguments](const Signals& signals) { return stat(*arguments, signals); };
-  });
 }
 
 }  // namespace pawl::devices

@@ -24,16 +24,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Arguments {
-  std::string endpoint = default_endpoint;
-  std::string queue;
-  std::string command;
-  std::uint32_t concurrency = 1;
-  std::uint32_t prefetch = 0;
-  std::uint64_t count = 0;
-  std::chrono::milliseconds idle_exit{0};
-};
-
 // The first signal drains the worker at hand, the second abandons what runs.
 class Control {
  public:
@@ -188,7 +178,7 @@ class Print {
   bool failed_ = false;
 };
 
-WorkerOptions worker_options(const Arguments& arguments, std::uint64_t count_max) {
+WorkerOptions worker_options(const WorkArguments& arguments, std::uint64_t count_max) {
   WorkerOptions options;
   options.endpoint = arguments.endpoint;
   options.queue = arguments.queue;
@@ -224,8 +214,8 @@ struct Totals {
 };
 
 // One worker, until it ends; true if `count_max` ended it.
-bool run_worker(const Arguments& arguments, std::uint64_t count_max, Control& control, Print& print,
-                Totals& totals) {
+bool run_worker(const WorkArguments& arguments, std::uint64_t count_max, Control& control,
+                Print& print, Totals& totals) {
   Worker worker(worker_options(arguments, count_max));
   if (!control.attend(&worker)) return false;
   RunEnd end = RunEnd::closed;
@@ -246,7 +236,9 @@ bool run_worker(const Arguments& arguments, std::uint64_t count_max, Control& co
   return end == RunEnd::counted;
 }
 
-int work(const Arguments& arguments, const Signals& signals) {
+}  // namespace
+
+int work(const WorkArguments& arguments, const Signals& signals) {
   Control control(signals);
   Print print(control);
   Totals totals;
@@ -265,35 +257,6 @@ int work(const Arguments& arguments, const Signals& signals) {
     return 1;
   }
   return totals.clean && !print.failed() ? 0 : 1;
-}
-
-}  // namespace
-
-void add_work(CLI::App& app, Command& chosen) {
-  auto arguments = std::make_shared<Arguments>();
-  CLI::App& work_app =
-      *app.add_subcommand("work", "Take messages: print each, or run a command over it");
-  work_app.add_option("--from", arguments->endpoint, "the device")
-      ->type_name("ENDPOINT")
-      ->capture_default_str();
-  add_name(work_app, "--queue", arguments->queue, "the queue")->required();
-  auto* exec = work_app
-                   .add_option("--exec", arguments->command,
-                               "run by /bin/sh -c, the body on its stdin; exit 0 acks, 65 rejects, "
-                               "75 returns, anything else is a failure to be tried again")
-                   ->type_name("CMD");
-  work_app.add_option("--concurrency", arguments->concurrency, "commands at once")
-      ->check(CLI::Range(1, 1024))
-      ->needs(exec)
-      ->capture_default_str();
-  work_app.add_option("--prefetch", arguments->prefetch, "messages to keep at hand")
-      ->check(CLI::Range(1, 1'000'000));
-  work_app.add_option("--count", arguments->count, "end after so many were settled")
-      ->check(CLI::PositiveNumber);
-  add_duration(work_app, "--idle-exit", arguments->idle_exit, "end when nothing came for so long");
-  work_app.callback([arguments, &chosen] {
-    chosen = [arguments](const Signals& signals) { return work(*arguments, signals); };
-  });
 }
 
 }  // namespace pawl::devices
