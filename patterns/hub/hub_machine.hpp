@@ -60,6 +60,8 @@ class HubMachine {
   void on_socket_lost();
   void on_page(const Page& page);
   void on_committed();
+  // `now` is read after the socket was drained: what came in while it was read came before that, so
+  // that no lease runs out here sooner than its worker believes (G2).
   // `socket_was_empty`: the last drain left nothing behind, so silence is the peer's.
   void tick(Now now, bool socket_was_empty);
   std::optional<Duration> time_to_next_deadline(Now now);
@@ -124,6 +126,7 @@ class HubMachine {
   void close_handles(Session& session);
   void end_session(SessionId id, bool died, Now now);
   void expire_sessions(Now now, bool socket_was_empty);
+  void hear(Session& session, Now now);
   void touch(Session& session, Now now);
   void index_deadline(Session& session);
   void bind_connection(Session& session, const std::string& connection);
@@ -232,7 +235,8 @@ class HubMachine {
   std::map<std::string, SessionId> by_connection_;
   std::map<Bytes16, SessionId> by_token_;
   std::set<std::pair<Instant, SessionId>>
-      deadlines_;  // lazy: a session's real deadline may be later
+      deadlines_;                 // lazy: a session's real deadline may be later
+  std::vector<SessionId> heard_;  // since the last tick
   std::set<SessionId> dirty_sessions_;
   std::vector<SessionId> gone_rows_;
 

@@ -176,6 +176,12 @@ void HubMachine::tick(Now now, bool socket_was_empty) {
     if (hold_until_ != Instant{}) hold_until_ += gap;
   }
   last_turn_ = now.mono;
+  for (const SessionId id : std::exchange(heard_, {})) {
+    Session* session = find_session(id);
+    if (session == nullptr) continue;
+    session->heard = false;
+    touch(*session, now);
+  }
   expire_sessions(now, socket_was_empty);
   while (!due_.empty() && due_.begin()->first <= now.hub) {
     Queue& queue = queues_.at(due_.begin()->second);

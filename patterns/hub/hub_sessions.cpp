@@ -40,7 +40,7 @@ void HubMachine::on_message(RoutedMessage received, Now now) {
   if (session == nullptr) {
     return answer(Code::unknown_session, "no session on this connection: send HELLO first");
   }
-  touch(*session, now);
+  hear(*session, now);
   on_decoded(*session, *decoded, received, now);
 }
 
@@ -82,7 +82,7 @@ void HubMachine::on_hello(const protocol::Hello& hello, const std::string& conne
   Session& session = resumed ? *find_session(known->second) : start_session(hello);
   bind_connection(session, connection);
   if (resumed) resume(session, hello);
-  touch(session, now);
+  hear(session, now);
   protocol::Welcome welcome;
   welcome.store_id = hub_row_.store_id;
   welcome.boot = hub_row_.boot;
@@ -281,6 +281,11 @@ void HubMachine::expire_sessions(Now now, bool socket_was_empty) {
     }
   }
   overdue_since_ = never;
+}
+
+void HubMachine::hear(Session& session, Now now) {
+  touch(session, now);
+  if (!std::exchange(session.heard, true)) heard_.push_back(session.id);
 }
 
 void HubMachine::touch(Session& session, Now now) {

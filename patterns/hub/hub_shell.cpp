@@ -163,8 +163,8 @@ void Hub::Shell::run() {
 }
 
 void Hub::Shell::turn() {
+  const bool socket_was_empty = drain_socket(read_clocks());
   const Now now = read_clocks();
-  const bool socket_was_empty = drain_socket(now);
   if (const auto failure = turn_->take_store_events(out_)) return start_again(*failure);
   machine_->set_free_bytes(store_->free_bytes());
   machine_->tick(now, socket_was_empty);

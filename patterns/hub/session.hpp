@@ -58,6 +58,7 @@ struct Session {
   std::uint32_t slots = 0;
   std::string connection;  // routing id; empty while away
   Instant deadline{};
+  bool heard = false;          // since the last tick
   Instant indexed_deadline{};  // as in the hub's index: not later than the deadline
   bool has_row = false;        // a worker: survives a restart of the hub
   std::map<std::uint32_t, Handle> handles;

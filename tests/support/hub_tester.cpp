@@ -110,6 +110,7 @@ bool HubTester::one_turn(bool socket_was_empty) {
     if (checks_) machine_->check_invariants();
     moved = true;
   }
+  pass_time(std::exchange(drain_takes_, {}));
   std::vector<RoutedMessage> out;
   moved = take_store_events(out) || moved;
   if (!machine_) return false;
@@ -166,12 +167,16 @@ void HubTester::check_reload() {
   if (!difference.empty()) throw std::runtime_error(difference);
 }
 
+void HubTester::pass_time(Duration by) {
+  now_.mono += by;
+  now_.hub = now_.hub + by;
+}
+
 void HubTester::advance(Duration by) {
   while (by > Duration{}) {
     const Duration one = std::min<Duration>(by, step);
     by -= one;
-    now_.mono += one;
-    now_.hub = now_.hub + one;
+    pass_time(one);
     for (const auto& peer : peers_) {
       if (peer->alive && peer->beats && peer->is_connected()) peer->beat();
     }
@@ -180,8 +185,7 @@ void HubTester::advance(Duration by) {
 }
 
 void HubTester::stall(Duration by) {
-  now_.mono += by;
-  now_.hub = now_.hub + by;
+  pass_time(by);
   turn();
 }
 

@@ -62,6 +62,8 @@ class HubTester {
   void advance(Duration by);
   // The same with the hub stopped (SIGSTOP): peers beat into its socket's buffer.
   void stall(Duration by);
+  // The next reading of the socket takes so long.
+  void next_drain_takes(Duration by) { drain_takes_ = by; }
   // Without looking at every invariant after every event: for floods.
   void one_turn_unchecked() { checks_ = false, one_turn(), checks_ = true; }
   void advance_unchecked(Duration by) { checks_ = false, advance(by), checks_ = true; }
@@ -98,6 +100,7 @@ class HubTester {
   void seal_and_watch(std::vector<RoutedMessage>& out);
   void check_reload();
   void drop_machine();
+  void pass_time(Duration by);
 
   Options options_;
   FaultyStore store_;
@@ -116,6 +119,7 @@ class HubTester {
   std::vector<Put> sealed_producers_;
   std::size_t commits_ = 0;
   bool checks_ = true;
+  Duration drain_takes_{};
 };
 
 }  // namespace pawl::testing

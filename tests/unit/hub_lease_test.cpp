@@ -182,6 +182,25 @@ TEST_CASE("G2 a hub that stalled postpones every expiry by the stall") {
   CHECK(w.errors().empty());
 }
 
+TEST_CASE("G2 a beat that came in while the socket was slowly read counts from the reading's end") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders");
+  auto& other = hub.worker("orders", {.credit = 0});
+  p.send("a,b");
+  hub.turn();
+  other.credit(100);
+  w.beat();
+  hub.next_drain_takes(900ms);
+  hub.turn();
+  w.beats =
+      false;  // it may have beaten at the end of those 900 ms, and believes for 10 s from then
+  hub.advance(10s);
+  CHECK(other.delivered().empty());
+  hub.advance(1s);
+  CHECK(other.delivered() == "a!");
+}
+
 TEST_CASE("G2 nobody expires while the socket was not read to its end, for a second at most") {
   HubTester hub;
   auto& p = hub.producer("orders");
