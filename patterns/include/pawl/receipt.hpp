@@ -28,7 +28,7 @@ struct Outcome {
   bool duplicate = false;  // was kept before: a confirm was lost, or a named producer ran again
   bool maybe_duplicate = false;  // was sent to another store before, or what the hub knew of an
                                  // idle named producer was evicted: it may be there twice
-  std::uint32_t lane = 0;  // with offset: the message's public id, see id()
+  std::uint32_t lane = 0;        // with offset: the message's public id, see id()
   std::uint64_t offset = 0;
   bool has_id = false;  // false for a duplicate
   Code code = Code::ok;
