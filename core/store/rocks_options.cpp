@@ -6,6 +6,9 @@
 #include <rocksdb/table.h>
 
 #include <algorithm>
+#include <memory>
+
+#include "core/store/rocks_log.hpp"
 
 namespace pawl {
 namespace {
@@ -62,9 +65,7 @@ rocksdb::DBOptions rocks_db_options(const RocksBudget& budget) {
   options.max_open_files = 256;
   options.allow_concurrent_memtable_write = false;  // one writer: the commit thread
   options.enable_write_thread_adaptive_yield = false;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.max_log_file_size = mebibyte;
-  options.keep_log_file_num = 2;
+  options.info_log = std::make_shared<RocksLog>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;
