@@ -100,9 +100,10 @@ class FullDisk(harness.World):
         worker.tell("close 5000")
         self.assertEqual(worker.wait(), 0)
         done = [m.group(1) for m in worker.found(r"^end (\S+)")]
-        restarts = sum(p.args[0].endswith("pawl-queue") for p in self.processes) - 1
+        devices = [p for p in self.processes if p.args[0].endswith("pawl-queue")]
+        reopened = sum("reopened" in line for p in devices for line in p.errors)
         harness.report(confirmed=len(confirmed), accepted=row["accepted"], processed=len(done),
-                       restarts=restarts)
+                       reopened=reopened, restarts=len(devices) - 1)
         self.assertEqual(confirmed - set(done), set())
         self.assertEqual(row["accepted"], len(set(done)))
 
