@@ -29,15 +29,19 @@ inline constexpr std::size_t headers_max = 64;      // user headers of one messa
 inline constexpr std::size_t sessions_max = 16 * 1024;
 inline constexpr std::size_t handles_max = 64;  // of one session
 inline constexpr std::size_t queues_max = 64 * 1024;
-inline constexpr std::size_t delivers_unreceived_max = 1024;  // DELIVERs past received-up-to
-inline constexpr int socket_messages_max = 4096;              // SNDHWM: above the line before
-inline constexpr std::size_t dedup_ranges_max = 64;           // open ranges of one producer
-inline constexpr std::size_t held_ranges_max = 1024;          // HELLO's list at resume
+inline constexpr std::size_t delivers_unreceived_max = 1024;   // DELIVERs past received-up-to
+inline constexpr int socket_messages_max = 4096;               // SNDHWM: above the line before
+inline constexpr std::size_t dedup_ranges_max = 64;            // open ranges of one producer
+inline constexpr std::uint32_t slots_max = 4096;               // started by one worker
+inline constexpr std::uint64_t held_messages_max = 32 * 1024;  // leased to one session, of a queue
+inline constexpr std::uint64_t unreceived_bytes_max = 32 * 1024 * 1024;  // sent, not yet heard of
+inline constexpr std::size_t failing_bytes_max = 64 * 1024 * 1024;       // records of one queue
+inline constexpr std::size_t failing_bytes_all_max = 256 * 1024 * 1024;  // of all queues
+inline constexpr std::size_t held_ranges_max = 1024;                     // HELLO's list at resume
 inline constexpr std::size_t chunk_cache_bytes = 32 * 1024 * 1024;
 inline constexpr std::size_t producer_window_bytes_max = 4 * 1024 * 1024;
 inline constexpr std::size_t producer_window_bytes_min = 128 * 1024;
 inline constexpr std::size_t producer_windows_bytes = 64 * 1024 * 1024;  // shared by all
-inline constexpr std::size_t failing_messages_max = 256 * 1024;  // of one group, kept in memory
 
 // A store ------------------------------------------------------------------------------------
 inline constexpr std::size_t commit_bytes_max = 8 * 1024 * 1024;

@@ -18,8 +18,8 @@ constexpr std::size_t deliver_bytes_aim = 512 * 1024;
 constexpr std::size_t chunk_page_bytes = 1024 * 1024;
 constexpr std::uint64_t chunks_ahead_max = 64;
 constexpr std::size_t chunk_reads_max = 64;
-// At this, a group hands out nothing fresh until some of its failing messages have ended (G6).
-constexpr std::size_t failing_bytes_max = 64 * 1024 * 1024;
+// Above this a queue counts as failing when all of them together are over their bound.
+constexpr std::size_t failing_bytes_few = 1024 * 1024;
 
 }  // namespace
 
@@ -140,6 +140,10 @@ HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& hand
     frames.clear();
     bytes = 0;
   };
+  const std::uint64_t held = queue.group.held_by(session.id);
+  messages_max =
+      std::min(messages_max, limits::held_messages_max - std::min(held, limits::held_messages_max));
+  if (messages_max == 0) return Filled::no_credit;
   while (messages_max > 0) {
     if (!session.may_deliver() || handle.delivered_messages >= handle.credit_messages ||
         handle.delivered_bytes >= handle.credit_bytes) {
@@ -186,12 +190,19 @@ HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& hand
   return filled;
 }
 
+// At the bound a queue hands out nothing fresh until some of its failing messages have ended (G6).
+bool HubMachine::fails_too_much(const Queue& queue) const {
+  const std::size_t bytes = queue.group.failing_bytes();
+  return bytes > limits::failing_bytes_max ||
+         (failing_bytes_ > limits::failing_bytes_all_max && bytes > failing_bytes_few);
+}
+
 HubMachine::Filled HubMachine::next_supply(Queue& queue, Supply& supply) {
   const auto ready = queue.group.next_ready();
   if (ready) {
     supply = {ready->ref, ready->first, ready->count, ready->attempt, false, {}, 0};
   } else {
-    if (queue.group.failing_bytes() > failing_bytes_max) return Filled::nothing;
+    if (fails_too_much(queue)) return Filled::nothing;
     const ChunkRef* ref = at_scan(queue);
     if (ref == nullptr) return Filled::nothing;
     const auto first = static_cast<std::uint32_t>(queue.group.scanned_to() - ref->offset);
@@ -248,7 +259,7 @@ void HubMachine::want_chunk(LogId queue, std::uint64_t chunk_id) {
                     records::chunk_key(chunk_id + chunks_ahead_max), chunk_page_bytes, tag});
 }
 
-void HubMachine::on_page(const Page& page) {
+bool HubMachine::on_page(const Page& page) {
   const auto pending = pending_reads_.find(page.tag);
   PAWL_CHECK(pending != pending_reads_.end());
   const PendingRead read = pending->second;
@@ -268,11 +279,16 @@ void HubMachine::on_page(const Page& page) {
   wanted_chunks_.erase(read.chunk_id);
   touched_.merge(hungry_);
   hungry_.clear();
+  return true;
 }
 
 void HubMachine::deliver(Queue& queue, Session& session, Handle& handle, protocol::Deliver& message,
                          std::vector<Slice>& frames) {
   message.number = session.next_deliver++;
+  std::uint64_t bytes = 0;
+  for (const Slice& frame : frames) bytes += frame.size;
+  session.sent_bytes += bytes;
+  session.unreceived.emplace_back(message.number, session.sent_bytes);
   session.leases.emplace(message.lease, queue.log.id());
   if (message.rows.front().flags & protocol::deliver_flags::alone) {
     ++handle.delivered_messages;

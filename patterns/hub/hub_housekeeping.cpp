@@ -72,12 +72,12 @@ void HubMachine::sweep_producers(Now now) {
   next_sweep_ = never;  // until the page is here
 }
 
-void HubMachine::on_producer_rows(const Page& page, LogId log) {
+bool HubMachine::on_producer_rows(const Page& page, LogId log) {
   Queue& queue = queues_.at(log);
   for (const Row& row : page.rows) {
     ++sweep_rows_;
     const auto producer = records::decode_producer(row.value.bytes());
-    PAWL_CHECK(producer.has_value());
+    if (!producer) return false;
     const std::string source(records::source_in_producer_key(row.key));
     const bool in_use = queue.producers.count(source) != 0;
     if (in_use || now_.hub - producer->last_seen <= sweep_age_max_) continue;
@@ -87,12 +87,13 @@ void HubMachine::on_producer_rows(const Page& page, LogId log) {
   next_sweep_ = now_.mono + sweep_every;
   if (!page.complete && !page.rows.empty()) {
     sweep_left_.from = page.rows.back().key + '\0';
-    return;
+    return true;
   }
   const auto next = queues_.upper_bound(log);
   sweep_log_ = next == queues_.end() ? 0 : next->first;
   if (sweep_log_ == 0) next_sweep_ = now_.mono + round_every;
   if (sweep_log_ != 0) sweep_left_ = records::all_producers(sweep_log_);
+  return true;
 }
 
 }  // namespace pawl

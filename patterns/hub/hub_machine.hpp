@@ -58,12 +58,16 @@ class HubMachine {
   void on_unreachable(const std::string& routing_id);
   // The socket was closed: nobody is connected.
   void on_socket_lost();
-  void on_page(const Page& page);
+  // False for a row that this version cannot have written: the store is damaged.
+  bool on_page(const Page& page);
   void on_committed();
   // `now` is read after the socket was drained: what came in while it was read came before that, so
   // that no lease runs out here sooner than its worker believes (G2).
   // `socket_was_empty`: the last drain left nothing behind, so silence is the peer's.
   void tick(Now now, bool socket_was_empty);
+  // For so long nobody could be heard: the socket was not read, because the commit under way is
+  // slow.
+  void postpone(Duration by);
   std::optional<Duration> time_to_next_deadline(Now now);
   void set_free_bytes(std::uint64_t free_bytes);
 
@@ -96,6 +100,7 @@ class HubMachine {
   Commit clean_end(Now now);
 
   // Reading ----------------------------------------------------------------------------------
+  std::size_t failing_bytes() const { return failing_bytes_; }
   std::size_t session_count() const { return sessions_.size(); }
   std::size_t queue_count() const { return queues_.size(); }
   std::size_t bodies_in_memory() const { return cache_.bytes(); }  // bytes at hand beside the store
@@ -133,7 +138,7 @@ class HubMachine {
 
   // hub_producers.cpp
   void open_producer(Session& session, Handle& handle, const protocol::Open& open, Now now);
-  void on_producer_row(SessionId session, std::uint32_t handle, const Page& page);
+  bool on_producer_row(SessionId session, std::uint32_t handle, const Page& page);
   void finish_open(Session& session, Handle& handle, Now now);
   void on_send(Session& session, const protocol::Send& send, const std::vector<Slice>& frames,
                Now now);
@@ -171,6 +176,7 @@ class HubMachine {
   std::vector<Queue::HandleKey> takers(Queue& queue);
   Filled fill(Queue& queue, Session& session, Handle& handle, std::uint64_t messages_max);
   Filled next_supply(Queue& queue, Supply& supply);
+  bool fails_too_much(const Queue& queue) const;
   const ChunkRef* at_scan(Queue& queue);
   const Slice* body_of(Queue& queue, const ChunkRef& ref);
   void want_chunk(LogId queue, std::uint64_t chunk_id);
@@ -193,7 +199,7 @@ class HubMachine {
   void note_sparse(Queue& queue, Now now);
   void evacuate_sparse(Queue& queue, Commit& commit);
   void sweep_producers(Now now);
-  void on_producer_rows(const Page& page, LogId log);
+  bool on_producer_rows(const Page& page, LogId log);
 
   // hub_stat.cpp
   void on_query(Session& session, const protocol::Query& query, Now now);
@@ -222,6 +228,7 @@ class HubMachine {
   void note(std::string sentence);
   void tell_error(const Session& session, Code code, std::string text, protocol::Command about,
                   std::uint32_t handle = 0);
+  Duration lease_and_margin() const { return config_.timing.lease + config_.timing.margin; }
   std::uint64_t next_id() { return hub_row_.boot << 40 | counter_++; }
 
   HubConfig config_;
@@ -270,6 +277,7 @@ class HubMachine {
   Duration sweep_age_max_ = std::chrono::hours(24 * 7);
   Instant next_sweep_{};
 
+  std::size_t failing_bytes_ = 0;  // of all queues, as of their last seal
   std::uint64_t free_bytes_ = UINT64_MAX;
   std::size_t staged_bytes_ = 0;
   std::size_t gated_bytes_ = 0;

@@ -23,6 +23,15 @@ constexpr std::size_t send_bytes_max = 2 * 1024 * 1024;
 constexpr std::uint32_t retry_after_ms = 100;
 constexpr std::uint32_t no_space_retry_after_ms = 1000;
 
+// Spans on the wire are 32 bits of ms: a longer one is said as the longest.
+std::uint32_t span_ms(std::chrono::milliseconds span) {
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(span.count(), UINT32_MAX));
+}
+
+// No producer comes near it by restarting; one that a peer makes up must not use up a name's
+// epochs.
+constexpr std::uint64_t epoch_max = std::uint64_t{1} << 40;
+
 std::uint32_t retry_after(Code code) {
   if (code == Code::no_space) return no_space_retry_after_ms;
   return is_transient(code) ? retry_after_ms : 0;
@@ -47,20 +56,21 @@ void HubMachine::open_producer(Session& session, Handle& handle, const protocol:
   reads_.push_back({Space::state, key, key + '\0', 1, tag});
 }
 
-void HubMachine::on_producer_row(SessionId session_id, std::uint32_t number, const Page& page) {
+bool HubMachine::on_producer_row(SessionId session_id, std::uint32_t number, const Page& page) {
   Session* session = find_session(session_id);
-  if (session == nullptr || session->handles.count(number) == 0) return;
+  if (session == nullptr || session->handles.count(number) == 0) return true;
   Handle& handle = session->handles.at(number);
   // Resumed meanwhile, and opened anew: that OPEN has a read of its own.
-  if (handle.row_read != page.tag) return;
+  if (handle.row_read != page.tag) return true;
   Queue& queue = queues_.at(handle.queue);
   Queue::Producer& producer = queue.producers.at(handle.source);
   if (producer.row.set.epoch == 0 && !page.rows.empty()) {
     const auto row = records::decode_producer(page.rows.front().value.bytes());
-    PAWL_CHECK(row.has_value());
+    if (!row) return false;
     producer.row = *row;
   }
   finish_open(*session, handle, now_);
+  return true;
 }
 
 void HubMachine::finish_open(Session& session, Handle& handle, Now now) {
@@ -68,17 +78,17 @@ void HubMachine::finish_open(Session& session, Handle& handle, Now now) {
   protocol::Opened opened;
   opened.handle = handle.number;
   opened.durability = config_.durability;
-  opened.handler_timeout_ms = static_cast<std::uint32_t>(queue.policy.handler_timeout.count());
+  opened.handler_timeout_ms = span_ms(queue.policy.handler_timeout);
   opened.max_attempts = queue.policy.max_attempts;
   opened.body_bytes_max = queue.policy.message_bytes_max;
-  opened.backoff_initial_ms = static_cast<std::uint32_t>(queue.policy.backoff.initial.count());
+  opened.backoff_initial_ms = span_ms(queue.policy.backoff.initial);
   touched_.insert(handle.queue);
   if (handle.role == protocol::Role::worker) return tell(session, opened);
 
   Queue::Producer& producer = queue.producers.at(handle.source);
   ProducerSet& set = producer.row.set;
   const std::uint64_t wanted = handle.wanted_epoch;
-  if (wanted != 0 && wanted < set.epoch) {
+  if ((wanted != 0 && wanted < set.epoch) || wanted > epoch_max) {
     tell_error(
         session, Code::fenced,
         "a newer producer of this name has opened the queue; give each producer its own name",

@@ -85,7 +85,7 @@ Fault HubMachine::read_hub_row(Store& store, std::string machine_boot) {
   // Leases are written but not synced. They survive kill -9; when the machine went down without a
   // clean end they may be gone, and workers may still believe in them.
   if (!hub_row_.clean && hub_row_.machine_boot != machine_boot) {
-    hold_until_ = now_.mono + config_.timing.lease + config_.timing.margin;
+    hold_until_ = now_.mono + std::max(hub_row_.promised, lease_and_margin());
   } else {
     hub_row_.machine_boot = machine_boot;
   }
@@ -167,7 +167,9 @@ Fault HubMachine::read_sessions(Store& store) {
     session.slots = session_row->slots;
     session.has_row = true;
     by_token_[session.token] = id;
-    touch(session, now_);
+    // A lease that was made shorter since is still believed in for as long as it was promised.
+    session.deadline = now_.mono + std::max(hub_row_.promised, lease_and_margin());
+    index_deadline(session);
     return {};
   });
   if (fault.code != Code::ok) return fault;
@@ -192,6 +194,9 @@ Fault HubMachine::read_sessions(Store& store) {
 Fault HubMachine::begin_boot(Store& store, Now now) {
   ++hub_row_.boot;
   hub_row_.clean = false;
+  const bool may_be_believed = !sessions_.empty() || hold_until_ != Instant{};
+  hub_row_.promised =
+      may_be_believed ? std::max(hub_row_.promised, lease_and_margin()) : lease_and_margin();
   hub_row_.time_floor = std::max(hub_row_.time_floor, now.hub);
   next_chunk_id_ = hub_row_.boot << 40 | 1;
   Commit commit;

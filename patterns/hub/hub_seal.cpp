@@ -79,6 +79,8 @@ void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {
   }
   queue.group.write_rows(commit);
   queue.take_off_settled();
+  const std::size_t failing = queue.group.failing_bytes();
+  failing_bytes_ += failing - std::exchange(queue.failing_seen, failing);
   std::string row = records::encode(records::CountersRow{
       queue.log.sealed_tail(), queue.group.scanned_to(), queue.group.scan_chunk(),
       queue.log.bytes(), queue.accepted, queue.group.acked(), queue.group.retried(), queue.expired,
@@ -95,12 +97,12 @@ void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {
 }
 
 void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
-  for (const std::string& source : queue.dirty_producers) {
+  const std::set<std::string> written = std::exchange(queue.dirty_producers, {});
+  for (const std::string& source : written) {
     const Queue::Producer& producer = queue.producers.at(source);
     commit.puts.push_back({Space::state, records::producer_key(queue.log.id(), source),
                            records::encode(producer.row)});
   }
-  queue.dirty_producers.clear();
   for (const std::string& key : std::exchange(queue.forgotten_keys, {})) {
     // It came back since the sweep saw it.
     if (queue.producers.count(std::string(records::source_in_producer_key(key))) != 0) continue;
@@ -108,10 +110,10 @@ void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
   }
   if (now_.mono < queue.next_prune) return;
   queue.next_prune = now_.mono + prune_every;
-  // Without an open handle a row is only memory; it is in the store, or in the commit before this
-  // one, which is done.
-  std::erase_if(queue.producers, [this](const auto& entry) {
-    return entry.second.handles == 0 && now_.hub - entry.second.row.last_seen > producer_idle_max;
+  // Without an open handle a row is only memory: unless this commit writes it, it is in the store.
+  std::erase_if(queue.producers, [&](const auto& entry) {
+    return entry.second.handles == 0 && written.count(entry.first) == 0 &&
+           now_.hub - entry.second.row.last_seen > producer_idle_max;
   });
 }
 
@@ -138,14 +140,20 @@ void HubMachine::answer_peers() {
     Handle& handle = found->second;
     confirm(*session, handle);
     if (!handle.settled_upto) continue;
-    protocol::Settled settled{number, *handle.settled_upto, {}};
+    // Only the last page says that all is answered: what it does not except is done as it was
+    // asked.
+    protocol::Settled settled{number, handle.answered_upto, {}};
     std::vector<protocol::Settled::Exception>& told = handle.exceptions;
-    for (std::size_t at = 0; at < told.size() || at == 0; at += limits::rows_max) {
+    std::size_t at = 0;
+    do {
       const std::size_t end = std::min(told.size(), at + limits::rows_max);
       settled.exceptions.assign(told.begin() + static_cast<std::ptrdiff_t>(at),
                                 told.begin() + static_cast<std::ptrdiff_t>(end));
+      at = end;
+      if (at == told.size()) settled.upto = *handle.settled_upto;
       tell(*session, settled);
-    }
+    } while (at < told.size());
+    handle.answered_upto = *handle.settled_upto;
     told.clear();
     handle.settled_upto.reset();
   }
@@ -167,14 +175,7 @@ void HubMachine::tick(Now now, bool socket_was_empty) {
   // A turn that came late (SIGSTOP, a slow disk) is our silence, not the peers': every deadline
   // moves. Postponing is always safe.
   const Duration gap = last_turn_ == Instant{} ? Duration{} : now.mono - last_turn_;
-  if (gap > config_.timing.beat / 2 && gap > expected_sleep_) {
-    for (auto& [id, session] : sessions_) {
-      session.deadline += gap;
-      session.oldest_since += gap;
-      index_deadline(session);
-    }
-    if (hold_until_ != Instant{}) hold_until_ += gap;
-  }
+  if (gap > config_.timing.beat / 2 && gap > expected_sleep_) postpone(gap);
   last_turn_ = now.mono;
   for (const SessionId id : std::exchange(heard_, {})) {
     Session* session = find_session(id);
@@ -204,6 +205,15 @@ void HubMachine::tick(Now now, bool socket_was_empty) {
     note_sparse(queue, now);
   }
   sweep_producers(now);
+}
+
+void HubMachine::postpone(Duration by) {
+  for (auto& [id, session] : sessions_) {
+    session.deadline += by;
+    session.oldest_since += by;
+    index_deadline(session);
+  }
+  if (hold_until_ != Instant{}) hold_until_ += by;
 }
 
 std::optional<Duration> HubMachine::time_to_next_deadline(Now now) {

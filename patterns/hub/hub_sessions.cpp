@@ -103,7 +103,7 @@ Session& HubMachine::start_session(const protocol::Hello& hello) {
   session.id = id;
   session.token = entropy_.bytes16();
   session.peer = hello.peer;
-  session.slots = hello.slots == 0 ? slots_default : hello.slots;
+  session.slots = hello.slots == 0 ? slots_default : std::min(hello.slots, limits::slots_max);
   by_token_[session.token] = id;
   return session;
 }
@@ -115,8 +115,11 @@ void HubMachine::resume(Session& session, const protocol::Hello& hello) {
   const std::uint64_t got = std::min(hello.got, got_max);
   session.next_deliver = got + 1;
   session.received_upto = got;
-  if (hello.slots != 0 && hello.slots != session.slots) {
-    session.slots = hello.slots;
+  session.received_bytes = session.sent_bytes;
+  session.unreceived.clear();
+  const std::uint32_t slots = std::min(hello.slots, limits::slots_max);
+  if (slots != 0 && slots != session.slots) {
+    session.slots = slots;
     if (session.has_row) dirty_sessions_.insert(session.id);
   }
   std::map<LeaseId, std::vector<protocol::Range>> kept;
@@ -192,8 +195,8 @@ void HubMachine::on_open(Session& session, const protocol::Open& open, Now now) 
 }
 
 void HubMachine::on_beat(Session& session, const protocol::Beat& beat) {
-  if (beat.received_upto < session.next_deliver && beat.received_upto > session.received_upto) {
-    session.received_upto = beat.received_upto;
+  if (beat.received_upto > session.received_upto) {
+    session.on_received(beat.received_upto);
     for (const auto& [number, handle] : session.handles) touched_.insert(handle.queue);
   }
   at_once_.push_back(
@@ -314,6 +317,10 @@ void HubMachine::announce_end(std::string_view reason, std::uint32_t retry_after
 // Bounded: a storm of events must not become a storm of memory.
 void HubMachine::note(std::string sentence) {
   constexpr std::size_t notes_max = 64;
+  // Peers' names and reasons stand in it: none of their bytes may act on a log or a terminal.
+  for (char& c : sentence) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
   if (notes_.size() < notes_max) notes_.push_back(std::move(sentence));
 }
 

@@ -12,6 +12,7 @@
 #include "core/store/rocks_store.hpp"
 #include "core/system_clock.hpp"
 #include "core/transport/context.hpp"
+#include "patterns/hub/hub_options.hpp"
 
 namespace pawl {
 namespace {
@@ -21,6 +22,7 @@ constexpr int drain_messages_max = 1024;
 // on_idle() from so long without a commit until so long; it paces itself.
 constexpr auto tidy_from = std::chrono::seconds(2);
 constexpr auto tidy_until = std::chrono::seconds(30);
+constexpr auto bind_again_every = std::chrono::seconds(5);
 constexpr auto reopen_every = std::chrono::seconds(1);
 
 std::string machine_boot_id() {
@@ -67,6 +69,7 @@ Hub::Shell::Shell(HubOptions options)
     : options_(std::move(options)),
       clock_({}, wall_now(), monotonic_now()),
       memory_watch_(options_.resident_bytes_max) {
+  check_hub_options(options_);
   for (const std::string& endpoint : options_.endpoints) {
     if (is_wildcard(endpoint) && !options_.open) {
       throw HubError("endpoint " + endpoint +
@@ -163,8 +166,11 @@ void Hub::Shell::run() {
 }
 
 void Hub::Shell::turn() {
+  const bool was_deaf = !turn_->may_take_more();
   const bool socket_was_empty = drain_socket(read_clocks());
   const Now now = read_clocks();
+  if (was_deaf) machine_->postpone(now.mono - last_turn_);
+  last_turn_ = now.mono;
   if (const auto failure = turn_->take_store_events(out_)) return start_again(*failure);
   machine_->set_free_bytes(store_->free_bytes());
   machine_->tick(now, socket_was_empty);
@@ -176,8 +182,12 @@ void Hub::Shell::turn() {
   send_all();
   for (const std::string& note : machine_->take_notes()) log(note);
   const std::uint64_t in_memory =
-      options_.data_directory.empty() ? options_.memory_bytes_max - store_->free_bytes() : 0;
-  if (memory_watch_.is_over(now.mono, in_memory)) bind_again();
+      machine_->failing_bytes() +
+      (options_.data_directory.empty() ? options_.memory_bytes_max - store_->free_bytes() : 0);
+  if (memory_watch_.is_over(now.mono, in_memory) && now.mono >= next_bind_) {
+    next_bind_ = now.mono + bind_again_every;
+    bind_again();
+  }
   sleep_until_needed(now, socket_was_empty);
 }
 
@@ -232,9 +242,9 @@ void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {
 // A failed commit is unknown, never "not stored": the machine is dropped and what the store holds
 // is read anew, in this process. Peers are told to come again; deduplication makes that safe (G5).
 void Hub::Shell::start_again(const Turn::Failure& failure) {
-  if (failure.sync_failed) {
-    return end("the store could not be synced (" + failure.text +
-               "): what was written is unknown; restart the hub, it recovers by itself");
+  if (failure.must_end) {
+    return end("the store could not be synced or read (" + failure.text +
+               "): restart the hub; it recovers by itself what can be recovered");
   }
   log("a commit failed (" + failure.text + "): the store is reopened");
   machine_->take_gated();  // waited for a commit that will not come (G1)

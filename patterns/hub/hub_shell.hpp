@@ -15,6 +15,7 @@
 #include "core/hub_clock.hpp"
 #include "core/memory_watch.hpp"
 #include "core/store/store.hpp"
+#include "core/system_clock.hpp"
 #include "core/transport/router_socket.hpp"
 #include "core/transport/wake_up.hpp"
 #include "patterns/hub/hub_machine.hpp"
@@ -59,6 +60,8 @@ class Hub::Shell {
   std::vector<RoutedMessage> out_;
   MemoryWatch memory_watch_;
   Instant idle_since_{};
+  Instant last_turn_ = monotonic_now();
+  Instant next_bind_{};  // not sooner, if memory is over its budget again
 
   transport::WakeUp wake_;
   transport::WakeUp ended_;

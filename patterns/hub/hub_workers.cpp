@@ -37,17 +37,23 @@ void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
   Queue& queue = queues_.at(handle.queue);
   touched_.insert(handle.queue);
   const std::size_t told_before = handle.exceptions.size();
+  const std::size_t failing_before = queue.group.failing_bytes();
   for (const Settle::Row& row : settle.rows) {
     if (row.lane != 0) {
       handle.exceptions.push_back({row.lease, {row.lane, row.offset, row.length}, Code::stale});
       continue;
     }
+    // Who settles has received: a busy worker need not wait for its next beat to be given more.
+    session.on_received(queue.group.number_of(session.id, row.lease));
     queue.group.settle(session.id, row, judge(queue, session.peer, now), handle.exceptions);
     if (row.verb == Verb::extend && row.lease == session.oldest_lease) {
       session.oldest_since = now.mono;
     }
   }
   gated_bytes_ += (handle.exceptions.size() - told_before) * sizeof(protocol::Settled::Exception);
+  // Records become rows of the next commit: a storm of nacks holds the socket back as SENDs do.
+  const std::size_t failing = queue.group.failing_bytes();
+  staged_bytes_ += failing > failing_before ? failing - failing_before : 0;
   answering_.emplace(session.id, handle.number);
   handle.settled_upto = std::max(handle.settled_upto.value_or(0), settle.number);
   queue.counters_changed = true;

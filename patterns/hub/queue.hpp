@@ -34,6 +34,7 @@ struct Queue {
   bool is_dead_letter = false;
   bool name_is_new = true;  // its row is not in the store yet
   bool counters_changed = false;
+  std::size_t failing_seen = 0;   // of group.failing_bytes(), already in the hub's sum
   bool waits_for_rows = false;    // something is to be done once the commit under way is readable
   std::string counters_row;       // as last written
   std::optional<HubTime> due_at;  // as in the hub's index of due times

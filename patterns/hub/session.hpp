@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ struct Handle {
   std::uint64_t credit_messages = 0, credit_bytes = 0;
   std::uint64_t delivered_messages = 0, delivered_bytes = 0;
   std::optional<std::uint64_t> settled_upto;  // to be answered with the commit under way
+  std::uint64_t answered_upto = 0;            // by the SETTLEDs before
   std::vector<protocol::Settled::Exception> exceptions;
   Instant recalled_at{};
 };
@@ -66,6 +68,9 @@ struct Session {
   std::uint64_t beats_sent = 0;
   std::uint64_t next_deliver = 1;
   std::uint64_t received_upto = 0;
+  // Bodies sent to libzmq and not known to have been read: it would keep them for ever (G6).
+  std::uint64_t sent_bytes = 0, received_bytes = 0;
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> unreceived;  // number, sent_bytes with it
 
   std::map<LeaseId, LogId> leases;  // of which something is held, in the order of delivery
   bool alone = false;               // holds a suspect, and gets nothing else
@@ -78,7 +83,17 @@ struct Session {
 
   bool is_connected() const { return !connection.empty(); }
   bool may_deliver() const {
-    return is_connected() && next_deliver <= received_upto + limits::delivers_unreceived_max;
+    return is_connected() && next_deliver <= received_upto + limits::delivers_unreceived_max &&
+           sent_bytes - received_bytes <= limits::unreceived_bytes_max;
+  }
+  // The peer has read every DELIVER up to this number.
+  void on_received(std::uint64_t number) {
+    if (number >= next_deliver || number <= received_upto) return;
+    received_upto = number;
+    while (!unreceived.empty() && unreceived.front().first <= number) {
+      received_bytes = unreceived.front().second;
+      unreceived.pop_front();
+    }
   }
   Handle* handle_of(LogId queue, protocol::Role role) {
     for (auto& [number, handle] : handles) {

@@ -23,8 +23,9 @@ std::optional<Turn::Failure> Turn::take_store_events(std::vector<RoutedMessage>&
       machine_.on_committed();
       append(out, std::move(waiting_));
     } else if (const auto* page = std::get_if<Page>(&event)) {
-      machine_.on_page(*page);
       if (inline_reads_ > 0) --inline_reads_;
+      // A row that this version did not write: reading it again would find the same.
+      if (!machine_.on_page(*page)) return Failure{"a row is damaged or of another version", true};
     } else if (const auto* unknown = std::get_if<Unknown>(&event)) {
       return Failure{unknown->text, unknown->sync_failed};
     } else {

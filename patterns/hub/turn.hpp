@@ -22,7 +22,7 @@ class Turn {
 
   struct Failure {
     std::string text;
-    bool sync_failed = false;
+    bool must_end = false;  // reopening could not help
   };
   // Takes in what the store has finished; what may go to peers is appended to `out`. A Failure: the
   // machine must be dropped, and the store reopened or the process ended.

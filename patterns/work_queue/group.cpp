@@ -245,22 +245,22 @@ void Group::finish_if_done(Chunks::iterator chunk) {
 
 FailureRecord& Group::record(std::uint64_t offset) {
   const auto [at, made] = failing_.try_emplace(offset);
-  if (made) failing_bytes_ += at->second.bytes();
+  if (made) failing_bytes_ += counted_bytes(at->second);
   dirty_records_.insert(offset);
   return at->second;
 }
 
 void Group::add_failure(FailureRecord& record, FailureKind kind, std::string_view reason,
                         const Judge& judge) {
-  failing_bytes_ -= record.bytes();
+  failing_bytes_ -= counted_bytes(record);
   record.add({judge.now.hub, std::string(judge.worker), std::string(reason), kind});
-  failing_bytes_ += record.bytes();
+  failing_bytes_ += counted_bytes(record);
 }
 
 void Group::forget_record(std::uint64_t offset) {
   const auto record = failing_.find(offset);
   if (record == failing_.end()) return;
-  failing_bytes_ -= record->second.bytes();
+  failing_bytes_ -= counted_bytes(record->second);
   failing_.erase(record);
   dirty_records_.insert(offset);
 }

@@ -39,6 +39,12 @@ using LeaseId = std::uint64_t;
 // The due time of a dead-letter queue's message that failed for good: it rests where it is.
 inline constexpr HubTime rests_forever{std::int64_t{1} << 62};
 
+// What a record takes of the bound on failing messages. A message that rests is no longer failing:
+// it would hold its queue back for ever.
+inline std::size_t counted_bytes(const FailureRecord& record) {
+  return record.due == rests_forever ? 0 : record.bytes();
+}
+
 class Group {
  public:
   explicit Group(records::LogId log) : log_(log) {}
@@ -113,6 +119,8 @@ class Group {
   std::uint64_t count(RunState state) const;
   std::uint64_t held_by(SessionId session) const;
   std::uint64_t held_under(LeaseId lease) const;
+  // Of the DELIVER that carried it to this session; 0 if it holds nothing under it.
+  std::uint64_t number_of(SessionId session, LeaseId lease) const;
   std::uint64_t first_held(LeaseId lease) const;  // offset; something must be held under it
   std::size_t failing_bytes() const { return failing_bytes_; }
   std::uint64_t acked() const { return acked_; }

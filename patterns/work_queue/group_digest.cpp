@@ -84,7 +84,7 @@ void Group::check_invariants() const {
   PAWL_CHECK(dying_.size() == totals[static_cast<std::size_t>(RunState::dying)]);
   PAWL_CHECK(due_.size() == totals[static_cast<std::size_t>(RunState::delayed)]);
   std::size_t bytes = 0;
-  for (const auto& [offset, record] : failing_) bytes += record.bytes();
+  for (const auto& [offset, record] : failing_) bytes += counted_bytes(record);
   PAWL_CHECK(bytes == failing_bytes_);
   check_leases();
 }

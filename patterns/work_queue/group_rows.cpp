@@ -32,6 +32,8 @@ void Group::write_rows(Commit& commit) {
     if (const FailureRecord* record = record_of(offset)) {
       record_rows_.insert(offset);
       commit.puts.push_back({Space::state, key, records::encode(*record)});
+      // The row has it, and nothing changes a message that rests.
+      if (record->due == rests_forever) failing_.at(offset).history.clear();
     } else if (record_rows_.erase(offset) != 0) {
       commit.deletes.push_back({Space::state, key});
     }
@@ -87,7 +89,8 @@ void Group::restore(const records::CountersRow& row) {
 }
 
 void Group::restore(std::uint64_t offset, FailureRecord record) {
-  failing_bytes_ += record.bytes();
+  failing_bytes_ += counted_bytes(record);
+  if (record.due == rests_forever) record.history.clear();
   failing_.emplace(offset, std::move(record));
   record_rows_.insert(offset);
 }

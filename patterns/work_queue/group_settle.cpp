@@ -12,6 +12,13 @@ using protocol::Range;
 using protocol::Settled;
 using protocol::Verb;
 
+namespace {
+
+constexpr std::size_t reason_bytes_min = 64;
+constexpr std::size_t range_reasons_bytes = 1024 * 1024;
+
+}  // namespace
+
 void Group::settle(SessionId session, const protocol::Settle::Row& row, const Judge& judge,
                    std::vector<Settled::Exception>& exceptions) {
   if (row.verb == Verb::extend) return extend(session, row, exceptions);
@@ -25,6 +32,10 @@ void Group::apply_verb(const Part& part, const protocol::Settle::Row& row, const
                          ? std::optional<Duration>(std::chrono::milliseconds(*row.delay_ms))
                          : std::nullopt;
   const std::uint64_t end = part.offset + part.count;
+  // Each message keeps the reason, so that of a long range is cut: a range with its records must
+  // fit into a commit.
+  const std::string_view reason =
+      row.reason.substr(0, std::max(reason_bytes_min, range_reasons_bytes / part.count));
   switch (row.verb) {
     case Verb::ack:
       acked_ += part.count;
@@ -32,12 +43,12 @@ void Group::apply_verb(const Part& part, const protocol::Settle::Row& row, const
       return;
     case Verb::nack:
       for (std::uint64_t o = part.offset; o < end; ++o) {
-        fail(o, FailureKind::nack, row.reason, delay, judge);
+        fail(o, FailureKind::nack, reason, delay, judge);
       }
       return;
     case Verb::reject:
       for (std::uint64_t o = part.offset; o < end; ++o) {
-        fail(o, FailureKind::reject, row.reason, delay, judge);
+        fail(o, FailureKind::reject, reason, delay, judge);
       }
       return;
     case Verb::give_back:
@@ -133,6 +144,12 @@ std::vector<Group::Part> Group::parts_of(LeaseId lease) const {
     }
   }
   return parts;
+}
+
+std::uint64_t Group::number_of(SessionId session, LeaseId lease) const {
+  const auto found = leases_.find(lease);
+  if (found == leases_.end() || found->second.holder.session != session) return 0;
+  return found->second.holder.number;
 }
 
 std::uint64_t Group::first_held(LeaseId lease) const {
@@ -237,6 +254,7 @@ void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, c
         judge.now.hub + (delay ? *delay : backoff_delay(judge.policy.backoff, step, judge.random));
     change(offset, 1, RunState::delayed, nullptr);
   } else if (judge.rests_in_place) {
+    failing_bytes_ -= counted_bytes(failed);
     failed.due = rests_forever;
     change(offset, 1, RunState::delayed, nullptr);
   } else {

@@ -46,7 +46,8 @@ class MessageLog {
     return std::nullopt;
   }
   std::optional<ReadRequest> wants_index(std::uint64_t tag);
-  void on_index(const Page& page);
+  // False if the rows are none of ours, or have a gap.
+  bool on_index(const Page& page);
   bool index_read_under_way() const { return index_read_under_way_; }
 
   // The commit that holds everything sealed so far is done: the store can be read up to here.

@@ -45,7 +45,10 @@ ChunkRef read_ref(std::uint64_t offset, ByteReader& in) {
 std::string encode(const HubRow& row) {
   ByteWriter out;
   out.varint(row.format).bytes16(row.store_id).varint(row.boot).text(row.machine_boot);
-  return out.u8(row.clean).varint(time_field(row.time_floor)).take();
+  return out.u8(row.clean)
+      .varint(time_field(row.time_floor))
+      .varint(static_cast<std::uint64_t>(row.promised.count()))
+      .take();
 }
 
 std::optional<HubRow> decode_hub(Bytes value) {
@@ -59,6 +62,7 @@ std::optional<HubRow> decode_hub(Bytes value) {
   row.machine_boot = in.text();
   row.clean = in.u8() != 0;
   row.time_floor = time_field(in);
+  row.promised = Duration(in.varint_as<Duration::rep>());
   return checked(in, row);
 }
 

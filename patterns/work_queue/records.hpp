@@ -59,6 +59,7 @@ struct HubRow {
   std::string machine_boot;  // the kernel's boot id when last opened
   bool clean = false;        // closed in order
   HubTime time_floor;
+  Duration promised{};  // lease + margin that workers may still rely on
   bool operator==(const HubRow&) const = default;
 };
 

@@ -164,7 +164,10 @@ TEST_CASE(
     if (w.hands.empty()) break;
     const TestWorker::Held first = w.hands.front();
     w.hands.clear();
-    w.settle_row({protocol::Verb::nack, first.lease, 0, first.offset, 4096, 3600'000, reason});
+    for (std::uint64_t at = 0; at < 4096; at += 1024) {  // a longer range keeps less of its reason
+      w.settle_row(
+          {protocol::Verb::nack, first.lease, 0, first.offset + at, 1024, 3600'000, reason});
+    }
     hub.turn();
   }
   w.hands.clear();
@@ -259,4 +262,18 @@ TEST_CASE("G6 one message that stays does not pin the chunk that it came in") {
   w.delivered();
   hub.advance(1h);
   CHECK(w.delivered() == "stays#2");
+}
+
+TEST_CASE("G6 one session holds no more than its bound, whatever credit it grants") {
+  HubTester hub(without_reload());
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders", {.credit = 1'000'000});
+  const std::vector<std::string> bodies(4096, "m");
+  for (int i = 0; i < 12; ++i) {
+    p.send_all(bodies);
+    hub.turn();
+  }
+  CHECK(w.hands.size() > 0);
+  CHECK(hub.stat("orders", "leased") == limits::held_messages_max);
+  CHECK(hub.stat("orders", "ready") == 12 * 4096 - limits::held_messages_max);
 }
