@@ -68,6 +68,7 @@ std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
     if (session.alone || session.running_dry_for != 0 || !session.may_deliver()) continue;
     if (handle.delivered_messages >= handle.credit_messages) continue;
     if (handle.delivered_bytes >= handle.credit_bytes) continue;
+    if (may_hold(queue, key.first) == 0) continue;
     const bool just_recalled =
         handle.recalled_at != Instant{} && now_.mono - handle.recalled_at < config_.timing.beat;
     (just_recalled ? recalled : able).push_back(key);
@@ -127,6 +128,12 @@ void HubMachine::hand_out_suspects(Queue& queue) {
   }
 }
 
+// How many more a session may hold of a queue, whatever credit it grants (G6).
+std::uint64_t HubMachine::may_hold(const Queue& queue, SessionId session) {
+  const std::uint64_t held = queue.group.held_by(session);
+  return limits::held_messages_max - std::min(held, limits::held_messages_max);
+}
+
 HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& handle,
                                     std::uint64_t messages_max) {
   protocol::Deliver message{handle.number, 0, 0, {}};
@@ -140,10 +147,7 @@ HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& hand
     frames.clear();
     bytes = 0;
   };
-  const std::uint64_t held = queue.group.held_by(session.id);
-  messages_max =
-      std::min(messages_max, limits::held_messages_max - std::min(held, limits::held_messages_max));
-  if (messages_max == 0) return Filled::no_credit;
+  messages_max = std::min(messages_max, may_hold(queue, session.id));
   while (messages_max > 0) {
     if (!session.may_deliver() || handle.delivered_messages >= handle.credit_messages ||
         handle.delivered_bytes >= handle.credit_bytes) {

@@ -177,6 +177,7 @@ class HubMachine {
   Filled fill(Queue& queue, Session& session, Handle& handle, std::uint64_t messages_max);
   Filled next_supply(Queue& queue, Supply& supply);
   bool fails_too_much(const Queue& queue) const;
+  static std::uint64_t may_hold(const Queue& queue, SessionId session);
   const ChunkRef* at_scan(Queue& queue);
   const Slice* body_of(Queue& queue, const ChunkRef& ref);
   void want_chunk(LogId queue, std::uint64_t chunk_id);

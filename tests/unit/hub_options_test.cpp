@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// GCC 12 sees a copy of half the address space in std::string's assignment of a literal (its bug
+// 105329); there is none.
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
 #include "patterns/hub/hub_options.hpp"
 
 #include <catch2/catch.hpp>
@@ -12,25 +15,19 @@ TEST_CASE("a hub's defaults are allowed") {
 }
 
 TEST_CASE("options that would misbehave later are refused at once, by name") {
-  const auto refused = [](const std::function<void(HubOptions&)>& spoil) -> std::string {
+  const auto check = [](void (*spoil)(HubOptions&), const char* sentence) {
     HubOptions options;
     spoil(options);
-    try {
-      pawl::check_hub_options(options);
-    } catch (const HubError& error) {
-      return error.what();
-    }
-    return "";
+    CHECK_THROWS_WITH(pawl::check_hub_options(options), Catch::Contains(sentence));
   };
-  using Catch::Contains;
-  CHECK_THAT(refused([](auto& o) { o.timing.lease = 1s; }), Contains("timing.lease is 1000 ms"));
-  CHECK_THAT(refused([](auto& o) { o.timing.beat = 1ms; }), Contains("timing.beat"));
-  CHECK_THAT(refused([](auto& o) { o.defaults.max_attempts = 0; }), Contains("max_attempts"));
-  CHECK_THAT(refused([](auto& o) { o.defaults.backoff.factor = 0.5; }), Contains("factor"));
-  CHECK_THAT(refused([](auto& o) { o.defaults.backoff.jitter = 2; }), Contains("jitter"));
-  CHECK_THAT(refused([](auto& o) { o.queues["a b"] = {}; }), Contains("queues"));
-  CHECK_THAT(refused([](auto& o) { o.queues["a"].dead_letter = "a"; }), Contains("another queue"));
-  CHECK_THAT(refused([](auto& o) { o.queues["a"].message_bytes_max = 0; }),
-             Contains("queue a: message_bytes_max is 0"));
-  CHECK_THAT(refused([](auto& o) { o.endpoints.clear(); }), Contains("endpoints"));
+  check([](HubOptions& o) { o.timing.lease = 1s; }, "timing.lease is 1000 ms");
+  check([](HubOptions& o) { o.timing.beat = 1ms; }, "timing.beat");
+  check([](HubOptions& o) { o.defaults.max_attempts = 0; }, "max_attempts");
+  check([](HubOptions& o) { o.defaults.backoff.factor = 0.5; }, "factor");
+  check([](HubOptions& o) { o.defaults.backoff.jitter = 2; }, "jitter");
+  check([](HubOptions& o) { o.queues["a b"] = {}; }, "queues");
+  check([](HubOptions& o) { o.queues["a"].dead_letter = "a"; }, "another queue");
+  check([](HubOptions& o) { o.queues["a"].message_bytes_max = 0; },
+        "queue a: message_bytes_max is 0");
+  check([](HubOptions& o) { o.endpoints.clear(); }, "endpoints");
 }
