@@ -17,7 +17,8 @@ inline Instant read_clock() {
 // A deadline far enough away to be never, without overflow.
 inline Instant deadline_after(Instant now, std::chrono::milliseconds timeout) {
   constexpr std::chrono::hours far(24 * 365);
-  return now + std::min<Duration>(timeout, far);
+  // Compared before it is converted: milliseconds::max() in µs would overflow.
+  return now + std::clamp<std::chrono::milliseconds>(timeout, std::chrono::milliseconds(0), far);
 }
 
 inline std::chrono::steady_clock::time_point steady(Instant at) {

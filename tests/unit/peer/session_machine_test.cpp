@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "patterns/peer/clock.hpp"
 #include "tests/unit/peer/script.hpp"
 
 using namespace pawl;
@@ -35,6 +36,12 @@ struct Session {
 };
 
 }  // namespace
+
+TEST_CASE("a deadline of the longest time there is lies far ahead, one of the shortest is now") {
+  const Instant now{std::chrono::seconds(1000)};
+  CHECK(deadline_after(now, milliseconds::max()) > now + std::chrono::hours(24));
+  CHECK(deadline_after(now, milliseconds::min()) == now);
+}
 
 TEST_CASE("a session begins with a new socket and a HELLO, and is established by WELCOME") {
   Session s;
