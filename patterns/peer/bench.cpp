@@ -189,7 +189,16 @@ void Bench::close() {
   tell_all_locked();
 }
 
+// G2: past the belief another worker may hold what is at hand here.
+bool Bench::may_begin() const {
+  return now_us() < believed_until_us.load(std::memory_order_relaxed);
+}
+
 std::optional<Delivery> Bench::next_pulled_locked() {
+  if (!may_begin()) {
+    withheld_ = true;
+    return std::nullopt;
+  }
   for (;;) {
     if (pulled_) {
       if (const auto index = pulled_->cursor.begin_next(false)) {
@@ -297,7 +306,8 @@ void Bench::settle_fd() {
   const std::lock_guard lock(mutex_);
   const bool nothing =
       staged_.empty() && resumable_.empty() && (!pulled_ || pulled_->cursor.unbegun() == 0);
-  if (nothing && !over_locked()) ready_.clear();
+  if (!may_begin()) withheld_ = true;
+  if ((nothing || (withheld_ && resumable_.empty())) && !over_locked()) ready_.clear();
 }
 
 bool Bench::report(WorkerEvent event) {
@@ -325,11 +335,15 @@ void Bench::stage(std::vector<LeaseRef> hands, bool quietly) {
   {
     const std::lock_guard lock(mutex_);
     for (LeaseRef& hand : hands) staged_.push_back(std::move(hand));
-    if (staged_.empty()) return;
+    // Those who were refused for the end of the belief go on when it is there again; not before,
+    // or they would wake us and we them for ever.
+    const bool may = may_begin();
+    const bool again = may && std::exchange(withheld_, false);
+    if (staged_.empty() && !(again && pulled_)) return;
     if (!hands.empty() && options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
     resumed = serve_awaiting_locked();
-    if (demand_.pulling && !hands.empty()) ready_.signal();
-    if (demand_.pulls > 0) pulled_in_.notify_all();
+    if (demand_.pulling && (again || !hands.empty())) ready_.signal();
+    if (may && demand_.pulls > 0) pulled_in_.notify_all();
     const std::size_t idle = quietly && busy_ > 0 ? 0 : demand_.threads_idle;
     for (std::size_t i = 0; i < std::min(idle, staged_.size()); ++i) handed_.notify_one();
   }

@@ -169,6 +169,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
   bool over_locked() const { return ended_ || closed_ || refusal_; }
   void touch_locked();
   void tell_all_locked();
+  bool may_begin() const;
   std::optional<Delivery> next_pulled_locked();
   std::vector<std::coroutine_handle<>> serve_awaiting_locked();
   void resume(std::vector<std::coroutine_handle<>> resumed);
@@ -195,6 +196,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
   LeaseRef pulled_;  // the hand that receive() takes from, and where
   std::optional<ChunkReader> reader_;
   std::uint32_t read_ = 0;
+  bool withheld_ = false;  // nothing was handed out since the belief in the leases has ended
   std::deque<NextDelivery*> awaiting_;
   std::vector<std::coroutine_handle<>> resumable_;
   transport::WakeUp ready_;

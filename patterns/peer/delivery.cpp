@@ -164,30 +164,39 @@ std::optional<std::uint64_t> milliseconds_of(std::optional<std::chrono::millisec
   return static_cast<std::uint64_t>(std::max<std::int64_t>(delay->count(), 0));
 }
 
+// Told in any case, since a resume may show that the message is still ours. True only while our
+// belief in the lease lasts (G2).
+bool tell(const detail::Lease& lease, peer::Finished outcome) {
+  const std::int64_t now = peer::read_clock().time_since_epoch().count();
+  const bool believed = now < lease.bench->believed_until_us.load();
+  return lease.bench->report(std::move(outcome)) && believed;
+}
+
 }  // namespace
 
 bool Delivery::ack() {
   if (!std::exchange(owned_, false) || is_lost()) return false;
-  return run_->bench->report(
-      peer::Finished{run_->hand.id, index(), 1, protocol::Verb::ack, {}, {}});
+  return tell(*run_, peer::Finished{run_->hand.id, index(), 1, protocol::Verb::ack, {}, {}});
 }
 
 bool Delivery::nack(std::string_view reason, std::optional<std::chrono::milliseconds> delay) {
   if (!std::exchange(owned_, false) || is_lost()) return false;
-  return run_->bench->report(peer::Finished{run_->hand.id, index(), 1, protocol::Verb::nack,
-                                            milliseconds_of(delay), std::string(reason)});
+  return tell(*run_, peer::Finished{run_->hand.id, index(), 1, protocol::Verb::nack,
+                                    milliseconds_of(delay), std::string(reason)});
 }
 
 bool Delivery::reject(std::string_view reason) {
   if (!std::exchange(owned_, false) || is_lost()) return false;
-  return run_->bench->report(
+  return tell(
+      *run_,
       peer::Finished{run_->hand.id, index(), 1, protocol::Verb::reject, {}, std::string(reason)});
 }
 
 bool Delivery::give_back(std::optional<std::chrono::milliseconds> delay) {
   if (!std::exchange(owned_, false) || is_lost()) return false;
-  return run_->bench->report(peer::Finished{
-      run_->hand.id, index(), 1, protocol::Verb::give_back, milliseconds_of(delay), {}});
+  return tell(
+      *run_, peer::Finished{
+                 run_->hand.id, index(), 1, protocol::Verb::give_back, milliseconds_of(delay), {}});
 }
 
 }  // namespace pawl
