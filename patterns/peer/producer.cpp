@@ -8,6 +8,7 @@
 
 #include "core/check.hpp"
 #include "core/chunk/meta.hpp"
+#include "core/chunk/text.hpp"
 #include "core/limits.hpp"
 #include "patterns/peer/clock.hpp"
 #include "patterns/peer/link.hpp"
@@ -26,7 +27,7 @@ ProducerOptions checked(ProducerOptions options) {
   peer::require_name("queue", options.queue);
   if (!options.name.empty()) peer::require_name("name", options.name);
   if (options.peer.empty()) options.peer = peer::default_peer_name();
-  if (options.peer.size() > limits::name_bytes_max) options.peer.resize(limits::name_bytes_max);
+  options.peer = clean_text(options.peer, limits::name_bytes_max);
   options.unconfirmed_messages_max = std::max<std::uint64_t>(options.unconfirmed_messages_max, 1);
   return options;
 }

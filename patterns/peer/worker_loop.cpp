@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "core/check.hpp"
+#include "core/chunk/text.hpp"
 #include "core/codes.hpp"
 #include "core/limits.hpp"
 #include "patterns/peer/clock.hpp"
@@ -35,7 +36,7 @@ WorkerMachine::Options machine_options(const WorkerOptions& options) {
 WorkerOptions checked(WorkerOptions options) {
   require_name("queue", options.queue);
   if (options.peer.empty()) options.peer = default_peer_name();
-  if (options.peer.size() > limits::name_bytes_max) options.peer.resize(limits::name_bytes_max);
+  options.peer = clean_text(options.peer, limits::name_bytes_max);
   options.threads = std::max(options.threads, 1U);
   options.slots = std::max(options.slots, options.threads);
   options.prefetch_messages = std::max(options.prefetch_messages, 1U);
