@@ -106,7 +106,7 @@ LeaseRef Bench::exchange(LeaseRef done) {
   std::unique_lock lock(mutex_);
   if (done) {
     done->done_us = now;
-    done_.push_back(std::move(done));
+    if (!closed_) done_.push_back(std::move(done));
     --busy_;
     if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
     wake_locked();
@@ -125,7 +125,7 @@ std::vector<LeaseRef> Bench::exchange(std::vector<LeaseRef> done, std::uint32_t 
   std::unique_lock lock(mutex_);
   for (LeaseRef& lease : done) {
     lease->done_us = now;
-    done_.push_back(std::move(lease));
+    if (!closed_) done_.push_back(std::move(lease));
     --busy_;
   }
   if (!done.empty()) wake_locked();
@@ -192,6 +192,20 @@ void Bench::close() {
 // G2: past the belief another worker may hold what is at hand here.
 bool Bench::may_begin() const {
   return now_us() < believed_until_us.load(std::memory_order_relaxed);
+}
+
+// A hand holds the bench, so a bench that kept one would keep itself for ever. They are let go
+// outside the lock, since the last of them may take the bench with it.
+void Bench::retire() {
+  std::deque<LeaseRef> staged;
+  std::vector<LeaseRef> done;
+  LeaseRef pulled;
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  wake_ = [] {};
+  staged.swap(staged_);
+  done.swap(done_);
+  std::swap(pulled, pulled_);
 }
 
 std::optional<Delivery> Bench::next_pulled_locked() {

@@ -156,6 +156,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
   void refuse(const Fault& fault);
   // No report matters any more.
   void close();
+  // The I/O thread has ended: nothing is kept, and deliveries may outlive us.
+  void retire();
   bool may_sleep();
   void awake();
 

@@ -183,14 +183,15 @@ RunEnd on_threads(Bench& bench, Work work) {
 
 }  // namespace
 
-RunEnd run_singly(const std::shared_ptr<Bench>& bench, const Handler& handler) {
+// Each holds the bench itself: a handler may still run when the worker is gone.
+RunEnd run_singly(std::shared_ptr<Bench> bench, const Handler& handler) {
   return on_threads(*bench, [&] {
     LeaseRef lease;
     while ((lease = bench->exchange(std::move(lease)))) work_hand(*bench, *lease, handler);
   });
 }
 
-RunEnd run_batches(const std::shared_ptr<Bench>& bench, const BatchHandler& handler) {
+RunEnd run_batches(std::shared_ptr<Bench> bench, const BatchHandler& handler) {
   return on_threads(*bench, [&] {
     std::vector<LeaseRef> hands;
     Batch batch;

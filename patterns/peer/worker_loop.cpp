@@ -352,7 +352,7 @@ CloseResult WorkerLoop::end(Instant deadline) {
   }
   bench_->poke();
   thread_.join();
-  bench_->start_waking([] {});  // deliveries may outlive us
+  bench_->retire();
   link_.gate().shut(deadline);
   const std::lock_guard lock(mutex_);
   result_.progress = progress_;
