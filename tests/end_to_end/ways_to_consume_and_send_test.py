@@ -81,7 +81,8 @@ class WaysToConsume(harness.World):
             self.assertEqual((row["accepted"], row["dead"]), (2, 0), way)
             first.tell("close 5000")
             counts, running = closed(first)
-            stale = counts[7] + len(first.found("^stale"))
+            # Told by the call (a pulled message), by the hub's answer, or by both.
+            stale = max(counts[7], len(first.found("^stale")))
             self.assertEqual((counts[1], counts[3], stale, running), (1, 1, 1, []), way)
 
     def test_close_returns_by_its_deadline_and_names_what_still_runs(self):
