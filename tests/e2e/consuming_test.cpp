@@ -92,6 +92,7 @@ TEST_CASE("G2 an outcome after the handler time-out is stale, and somebody else'
   REQUIRE(send(endpoint, 1).empty());
   Latch begun;
   Latch worked_elsewhere;
+  Latch ended;
   std::atomic<bool> valid_at_end = true;
   Consumer slow(way, {.endpoint = endpoint, .queue = "work"}, [&](const Delivery& d) {
     if (d.attempt() > 1) throw Return();  // for the other one
@@ -100,6 +101,7 @@ TEST_CASE("G2 an outcome after the handler time-out is stale, and somebody else'
     // The limit counts from when the handler began, which may be some ms after the hand was taken.
     for (int i = 0; i < 100 && d.valid(); ++i) Latch().wait(10ms);
     valid_at_end = d.valid();
+    ended.open();
   });
   REQUIRE(begun.wait());
   Worker other{{.endpoint = endpoint, .queue = "work"}};
@@ -112,7 +114,9 @@ TEST_CASE("G2 an outcome after the handler time-out is stale, and somebody else'
   CHECK(again->ack());
   CHECK(other.close(5s).progress.acked == 1);
   worked_elsewhere.open();
+  // Its message is lost, so close() waits for the handler no longer than it likes.
   const CloseResult end = slow.close(5s);
+  REQUIRE(ended.wait());
   CHECK_FALSE(valid_at_end);
   CHECK(end.progress.acked == 0);
   CHECK(end.progress.timed_out >= 1);
