@@ -246,12 +246,21 @@ Receipt Producer::send(const Message& message) {
   return shell_->send(meta_of(message), bytes_of(message.body), 0);
 }
 
+namespace {
+// The wire's sequences end at 2^63, and so must the last of a batch.
+void require_sequence(std::uint64_t sequence) {
+  if (sequence == 0 || sequence > std::uint64_t{1} << 62) {
+    throw std::invalid_argument("send_at: sequences are from 1 to 2^62");
+  }
+}
+}  // namespace
+
 Receipt Producer::send_at(std::uint64_t sequence, const Message& message) {
-  if (sequence == 0) throw std::invalid_argument("send_at: sequences start at 1");
+  require_sequence(sequence);
   return shell_->send(meta_of(message), bytes_of(message.body), sequence);
 }
 Receipt Producer::send_at(std::uint64_t sequence, std::string_view body) {
-  if (sequence == 0) throw std::invalid_argument("send_at: sequences start at 1");
+  require_sequence(sequence);
   return shell_->send({}, bytes_of(body), sequence);
 }
 

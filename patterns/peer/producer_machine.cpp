@@ -118,10 +118,7 @@ void ProducerMachine::on_opened(const protocol::Opened& opened, ProducerEffects&
   forgotten_ = forgotten_ || opened.forgotten;
   opened_ = true;
   if (first) {
-    next_sequence_ = opened.floor;
-    for (const auto& range : opened.known) {
-      next_sequence_ = std::max(next_sequence_, range.first + range.length);
-    }
+    note_kept(opened);
     for (Batch& batch : batches_) number(batch, effects);
   }
   confirm_known(opened, effects);
@@ -130,8 +127,23 @@ void ProducerMachine::on_opened(const protocol::Opened& opened, ProducerEffects&
   session_.opened(effects.peer);
 }
 
+// What this name's last life left: sequences go on after all of it, and what is missing in it is a
+// hole until it is sent.
+void ProducerMachine::note_kept(const protocol::Opened& opened) {
+  holes_.clear();
+  next_sequence_ = opened.floor;
+  for (const auto& range : opened.known) {
+    if (range.first > next_sequence_) holes_.add(next_sequence_, range.first - next_sequence_);
+    next_sequence_ = std::max(next_sequence_, range.first + range.length);
+  }
+}
+
 void ProducerMachine::number(Batch& batch, ProducerEffects& effects) {
   if (batch.sequence == 0) batch.sequence = next_sequence_;
+  has_chosen_ = has_chosen_ || keeps_holes(batch);
+  if (keeps_holes(batch) && batch.sequence > next_sequence_) {
+    holes_.add(next_sequence_, batch.sequence - next_sequence_);
+  }
   next_sequence_ = std::max(next_sequence_, batch.sequence + batch.count);
   refuse_oversized(batch, effects);
 }
@@ -143,6 +155,7 @@ void ProducerMachine::refuse_oversized(Batch& batch, ProducerEffects& effects) {
   Entry entry;
   for (std::uint32_t i = 0; reader.next(entry); ++i) {
     if (entry.body.size() <= body_bytes_max_) continue;
+    if (keeps_holes(batch)) holes_.add(batch.sequence + i, 1);
     answer_in(batch, i, i + 1,
               refused(Code::too_large, "the body has " + std::to_string(entry.body.size()) +
                                            " bytes, this queue allows " +
@@ -158,7 +171,10 @@ void ProducerMachine::confirm_known(const protocol::Opened& opened, ProducerEffe
   outcome.durability = durability_;
   outcome.duplicate = true;
   if (opened.floor > 1) answer(1, opened.floor - 1, outcome, effects);
-  for (const auto& range : opened.known) answer(range.first, range.length, outcome, effects);
+  for (const auto& range : opened.known) {
+    holes_.remove(range.first, range.length);
+    answer(range.first, range.length, outcome, effects);
+  }
 }
 
 void ProducerMachine::on_confirm(const protocol::Confirm& confirm, ProducerEffects& effects) {
@@ -171,6 +187,7 @@ void ProducerMachine::on_confirm(const protocol::Confirm& confirm, ProducerEffec
     outcome.has_id = !row.duplicate;
     outcome.lane = row.lane;
     outcome.offset = row.offset;
+    holes_.remove(row.seq, row.length);
     answer(row.seq, row.length, outcome, effects);
   }
   drop_answered();
@@ -194,7 +211,25 @@ void ProducerMachine::on_refused_row(const protocol::Refuse::Row& row, Instant n
   if (is_transient(row.code) && wait_on_full(row, now)) {
     return set_back(row.seq, row.length, now + std::chrono::milliseconds(row.retry_after_ms));
   }
+  if (is_transient(row.code)) {
+    // Given up: the hub refuses what follows until the floor has passed it, and so every hole
+    // before it is given up too.
+    holes_.remove(0, row.seq + row.length);
+  } else {
+    note_refused(row.seq, row.length);
+  }
   answer(row.seq, row.length, refused(row.code, row.text), effects);
+}
+
+// A range that no batch of ours stands for is none of ours.
+void ProducerMachine::note_refused(std::uint64_t sequence, std::uint64_t length) {
+  const std::uint64_t end = sequence + length;
+  for (const Batch& batch : batches_) {
+    if (!keeps_holes(batch)) continue;
+    const std::uint64_t from = std::max(sequence, batch.sequence);
+    const std::uint64_t to = std::min(end, batch.sequence + batch.count);
+    if (from < to) holes_.add(from, to - from);
+  }
 }
 
 bool ProducerMachine::wait_on_full(const protocol::Refuse::Row& row, Instant now) const {

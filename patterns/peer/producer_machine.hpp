@@ -21,6 +21,7 @@
 
 #include <pawl/receipt.hpp>
 
+#include "patterns/peer/sequence_holes.hpp"
 #include "patterns/peer/session_machine.hpp"
 
 namespace pawl::peer {
@@ -125,6 +126,10 @@ class ProducerMachine {
   protocol::Send::Part part_of(const Batch& batch, const Segment& segment) const;
   std::uint64_t floor() const;
 
+  bool keeps_holes(const Batch& batch) const { return batch.chosen && !options_.anonymous; }
+  void note_kept(const protocol::Opened& opened);
+  void note_refused(std::uint64_t sequence, std::uint64_t length);
+
   Options options_;
   SessionMachine session_;
   bool opened_ = false;      // in this connection
@@ -134,6 +139,9 @@ class ProducerMachine {
   bool forgotten_ = false;
   std::uint32_t body_bytes_max_ = 0;
   std::uint64_t next_sequence_ = 1;
+  // Below next_sequence_. They count once sequences are chosen: nobody else would ever fill them.
+  SequenceHoles holes_;
+  bool has_chosen_ = false;
   Instant open_at_ = never;  // OPEN again, after a transient refusal of it
   std::uint64_t credit_messages_ = 0, credit_bytes_ = 0;  // granted since WELCOME
   std::uint64_t used_messages_ = 0, used_bytes_ = 0;

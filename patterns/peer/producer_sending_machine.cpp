@@ -144,12 +144,16 @@ protocol::Send::Part ProducerMachine::part_of(const Batch& batch, const Segment&
   return part;
 }
 
-// The lowest sequence without an answer; answered batches are gone from the front.
+// The lowest sequence without an answer (answered batches are gone from the front), or the lowest
+// hole: everything below is kept, or was given up.
 std::uint64_t ProducerMachine::floor() const {
+  std::uint64_t lowest = next_sequence_;
   for (const Batch& batch : batches_) {
-    if (!batch.segments.empty()) return batch.sequence + batch.segments.front().first;
+    if (batch.segments.empty()) continue;
+    lowest = batch.sequence + batch.segments.front().first;
+    break;
   }
-  return next_sequence_;
+  return !has_chosen_ ? lowest : std::min(lowest, holes_.lowest().value_or(lowest));
 }
 
 }  // namespace pawl::peer

@@ -115,6 +115,19 @@ class SendTest(unittest.TestCase):
             self.assertIn("one name, one input", again.stderr)
             self.assertEqual(rows(device)["q"]["accepted"], 3)
 
+    def test_G1_a_named_producers_refused_line_is_sent_by_the_next_run_that_mends_it(self):
+        with Device() as device:
+            command = ["send", "--to", device.endpoint, "--queue", "q", "--producer", "me"]
+            first = pawl(*command, stdin="a\n" + "x" * 2_000_000 + "\nc\nd\n")
+            self.assertEqual(first.returncode, 1)
+            self.assertIn("confirmed 3 of 4", last_lines(first)[0])
+            mended = pawl(*command, stdin="a\nb\nc\nd\ne\n")
+            self.assertEqual(last_lines(mended, 2)[0], "3 were already kept")
+            self.assertIn("confirmed 5 of 5", last_lines(mended)[0])
+            self.assertEqual(rows(device)["q"]["accepted"], 5)
+            got = pawl("work", "--from", device.endpoint, "--queue", "q", "--count", 5)
+            self.assertEqual(sorted(got.stdout.split()), ["a", "b", "c", "d", "e"])
+
     def test_durable_is_refused_by_a_device_in_memory(self):
         with Device(memory=True) as device:
             result = pawl("send", "--to", device.endpoint, "--queue", "q", "--durable", stdin="a\n")

@@ -58,7 +58,10 @@ struct ProducerOptions {
 
 // What a named producer's hub had already when it was opened.
 struct Kept {
-  std::uint64_t floor = 1;  // every sequence below was answered
+  // Every sequence below is kept, except what a producer gave up: a chosen one (send_at) refused
+  // with FULL or NO_SPACE that was not to be waited for, and what was missing before it; the lowest
+  // of more than 32 missing ranges; and, of send(), whatever was refused.
+  std::uint64_t floor = 1;
   struct Range {
     std::uint64_t first = 0;
     std::uint64_t length = 0;
@@ -106,7 +109,9 @@ class Producer {
 
   // The same under a sequence of the caller's choice (a line number, say), for a producer with a
   // name: sequences ascend, gaps are allowed, send() goes on after the last one. One that the hub
-  // has kept gives a confirmed duplicate. std::invalid_argument for one that does not ascend.
+  // has kept gives a confirmed duplicate; one that was refused for good or left out can be sent by
+  // the next producer of this name. std::invalid_argument for one that does not ascend or is above
+  // 2^62.
   Receipt send_at(std::uint64_t sequence, const Message& message);
   Receipt send_at(std::uint64_t sequence, std::string_view body);
 

@@ -204,6 +204,70 @@ TEST_CASE("a permanent refusal is the answer of its messages alone, and raises t
   CHECK(p.give(1) == Lines{"SEND 4+1 floor 2"});
 }
 
+TEST_CASE(
+    "G1 a chosen sequence that was refused is not below the floor: the next life can send it") {
+  Producing p({}, true);
+  p.open();
+  p.give(3, 1);
+  p.refuse(2, 1, Code::too_large);
+  p.confirm(1, 1, 0);
+  p.confirm(3, 1, 1);
+  CHECK(p.give(1, 4) == Lines{"SEND 4+1 floor 2"});
+  p.confirm(4, 1, 2);
+
+  Producing next({}, true);
+  next.turn();
+  next.hub(welcome());
+  auto opened = next.opened(2);
+  opened.floor = 2;
+  opened.known = {{3, 2}};
+  next.hub(opened);
+  next.credit(100);
+  CHECK(next.give(1, 5) == Lines{"SEND 5+1 floor 2"});  // without it, the hole stays
+  next.confirm(5, 1, 3);
+  Producing mended({}, true);
+  mended.turn();
+  mended.hub(welcome());
+  opened.known = {{3, 3}};
+  mended.hub(opened);
+  mended.credit(100);
+  CHECK(mended.give(1, 2) == Lines{"SEND 2+1 floor 2"});
+  mended.confirm(2, 1, 4);
+  CHECK(mended.give(1, 6) == Lines{"SEND 6+1 floor 6"});
+}
+
+TEST_CASE("G1 a chosen sequence that was skipped is not below the floor") {
+  Producing p({}, true);
+  p.open();
+  p.give(4, 1);
+  p.confirm(1, 4, 0);
+  CHECK(p.give(1, 6) == Lines{"SEND 6+1 floor 5"});
+}
+
+TEST_CASE("G4 a chosen sequence that was given up at a full queue lets the floor pass") {
+  Producing p(Duration::zero(), true);
+  p.open();
+  p.give(1, 1);
+  p.confirm(1, 1, 0);
+  p.give(2, 3);  // 2 is skipped
+  p.refuse(3, 2, Code::full);
+  CHECK(p.answers.back() == "2[0+2] refused FULL");
+  CHECK(p.give(1, 5) == Lines{"SEND 5+1 floor 5"});
+}
+
+TEST_CASE("holes beyond their bound are given up, lowest first") {
+  SequenceHoles holes;
+  for (std::uint64_t i = 0; i < 40; ++i) holes.add(10 + 2 * i, 1);
+  CHECK(holes.all().size() == SequenceHoles::ranges_max);
+  CHECK(holes.lowest() == 10 + 2 * 8);
+  holes.add(27, 1);
+  CHECK(holes.all().front() == protocol::SequenceRange{26, 3});
+  holes.remove(27, 1);
+  CHECK(holes.all().front() == protocol::SequenceRange{26, 1});
+  holes.remove(0, 1000);
+  CHECK_FALSE(holes.lowest());
+}
+
 TEST_CASE("a body over the queue's own limit is refused without harm to its neighbours") {
   Producing p;
   p.turn();
