@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/signals.hpp"
 
+#include <fcntl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -8,6 +9,16 @@
 #include <system_error>
 
 namespace pawl::devices {
+
+void open_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // Closed input ends at once; output that nobody can see fails, except what is said to stderr.
+    // The lowest free descriptor is this one, since those below are open by now.
+    const int opened = open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+    if (opened != fd) throw std::system_error(errno, std::generic_category(), "/dev/null");
+  }
+}
 
 Signals::Signals() {
   std::signal(SIGPIPE, SIG_IGN);

@@ -6,6 +6,10 @@
 
 namespace pawl::devices {
 
+// Before anything else in main(): descriptors 0 to 2 that came closed are opened on /dev/null, so
+// that what is opened next does not take their place and get our output, or be read as our input.
+void open_standard_descriptors();
+
 // Made first in main(), before any thread is: threads inherit the blocked mask, so that the signals
 // arrive here only. SIGPIPE is ignored: a closed pipe is an error of the write that met it.
 class Signals {

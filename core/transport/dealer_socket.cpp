@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "core/limits.hpp"
+#include "core/transport/endpoint.hpp"
 
 namespace pawl::transport {
 namespace {
@@ -31,6 +32,7 @@ SocketHandle monitor_of(void* context, void* socket) {
 }  // namespace
 
 Result<DealerSocket> DealerSocket::connect(void* context, const std::string& endpoint) {
+  if (Fault fault = check_endpoint(endpoint, false); fault.code != Code::ok) return fault;
   SocketHandle socket(zmq_socket(context, ZMQ_DEALER));
   if (!socket) return last_fault("cannot make a DEALER socket");
   socket.set(ZMQ_SNDHWM, queued_messages_max);

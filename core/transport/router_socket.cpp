@@ -8,6 +8,7 @@
 
 #include "core/limits.hpp"
 #include "core/random.hpp"
+#include "core/transport/endpoint.hpp"
 
 namespace pawl::transport {
 namespace {
@@ -47,6 +48,7 @@ Result<RouterSocket> RouterSocket::create(void* context) {
 }
 
 Fault RouterSocket::bind(const std::string& endpoint) {
+  if (Fault fault = check_endpoint(endpoint, true); fault.code != Code::ok) return fault;
   if (zmq_bind(socket_.get(), endpoint.c_str()) != 0) return last_fault("cannot bind " + endpoint);
   if (endpoint.starts_with("inproc:")) inproc_endpoints_.push_back(endpoint);
   return {};

@@ -107,6 +107,7 @@ void add_stat(CLI::App& app, Command& chosen) {
 }  // namespace
 
 int main_of_pawl(int argc, char** argv) {
+  open_standard_descriptors();
   CLI::App app{"Sends to, works on and looks at queues of messages.", "pawl"};
   app.set_version_flag("--version", "pawl " PAWL_VERSION);
   app.require_subcommand(1);

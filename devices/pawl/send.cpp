@@ -15,6 +15,7 @@
 
 #include <pawl/producer.hpp>
 
+#include "core/chunk/text.hpp"
 #include "core/limits.hpp"
 #include "devices/numbers.hpp"
 #include "devices/pawl/commands.hpp"
@@ -59,7 +60,19 @@ std::optional<Headers> parse_headers(const std::vector<std::string>& texts) {
       std::fprintf(stderr, "pawl send: --header %s: expected NAME=VALUE\n", text.c_str());
       return std::nullopt;
     }
-    headers[text.substr(0, equals)] = text.substr(equals + 1);
+    if (!is_utf8(text)) {
+      std::fprintf(stderr, "pawl send: --header %s: names and values are UTF-8\n",
+                   clean_text(text, 128).c_str());
+      return std::nullopt;
+    }
+    if (!headers.emplace(text.substr(0, equals), text.substr(equals + 1)).second) {
+      std::fprintf(stderr, "pawl send: --header %s: this name was given before\n", text.c_str());
+      return std::nullopt;
+    }
+  }
+  if (headers.size() > limits::headers_max) {
+    std::fprintf(stderr, "pawl send: %zu headers: a message has at most 64\n", headers.size());
+    return std::nullopt;
   }
   return headers;
 }

@@ -24,19 +24,13 @@ struct Column {
   const char* key;
 };
 constexpr Column columns[] = {
-    {"QUEUE", "name"},
-    {"READY", "ready"},
-    {"LEASED", "leased"},
-    {"DELAYED", "delayed"},
-    {"DEAD", "dead"},
-    {"ACCEPTED", "accepted"},
-    {"ACKED", "acked"},
-    {"RETRIED", "retried"},
-    {"EXPIRED", "expired"},
-    {"WORKERS", "workers"},
-    {"PRODUCERS", "producers"},
-    {"BYTES", "bytes"},
-    {"OLDEST", "oldest_ready_age_s"},
+    {"QUEUE", "name"},      {"READY", "ready"},
+    {"LEASED", "leased"},   {"DELAYED", "delayed"},
+    {"DEAD", "dead"},       {"ACCEPTED", "accepted"},
+    {"ACKED", "acked"},     {"RETRIED", "retried"},
+    {"EXPIRED", "expired"}, {"REFUSED", "refused"},
+    {"WORKERS", "workers"}, {"PRODUCERS", "producers"},
+    {"BYTES", "bytes"},     {"OLDEST", "oldest_ready_age_s"},
 };
 
 std::string cell(const Json& queue, const Column& column) {

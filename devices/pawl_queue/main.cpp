@@ -67,6 +67,11 @@ pawl::HubOptions hub_options(const Arguments& arguments) {
   if (!arguments.memory) {
     options.data_directory = arguments.data.empty() ? "pawl-data" : arguments.data;
   }
+  for (const std::string& endpoint : options.endpoints) {
+    if (!endpoint.starts_with("inproc:")) continue;
+    throw pawl::HubError("endpoint " + endpoint +
+                         " is only for threads of one process: a device is bound to tcp or ipc");
+  }
   options.strict = arguments.strict;
   options.open = arguments.open;
   return options;
@@ -139,6 +144,7 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  pawl::devices::open_standard_descriptors();
   CLI::App app{"Keeps queues of messages for producers and workers.", "pawl-queue"};
   Arguments arguments;
   describe(app, arguments);

@@ -50,8 +50,17 @@ Bytes bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
+// What no worker could read must not be confirmed: it would end unreadable among the dead letters.
 std::vector<std::byte> meta_of(const Message& message) {
   if (message.headers.empty() && message.key.empty()) return {};
+  if (message.headers.size() > limits::headers_max) {
+    throw std::invalid_argument("a message has at most 64 headers; put the rest into its body");
+  }
+  for (const auto& [name, value] : message.headers) {
+    if (is_utf8(name) && is_utf8(value)) continue;
+    throw std::invalid_argument("header \"" + clean_text(name, limits::name_bytes_max) +
+                                "\" is not UTF-8; put bytes into the body");
+  }
   Meta meta;
   meta.key = message.key;
   meta.headers = message.headers;

@@ -187,7 +187,8 @@ class Group {
   void suspect(std::uint64_t offset, const Judge& judge);
   void give_back(const Part& part);
   void return_delayed(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge);
-  void delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge);
+  void delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge,
+                     bool rejected = false);
   FailureRecord& record(std::uint64_t offset);
   void add_failure(FailureRecord& record, FailureKind kind, std::string_view reason,
                    const Judge& judge);

@@ -222,9 +222,7 @@ void Group::fail(std::uint64_t offset, FailureKind kind, std::string_view reason
     ++failed.handouts;
   }
   add_failure(failed, kind, reason, judge);
-  if (kind == FailureKind::reject)
-    failed.failures = std::max(failed.failures, judge.policy.max_attempts);
-  delay_or_bury(offset, delay, judge);
+  delay_or_bury(offset, delay, judge, kind == FailureKind::reject);
 }
 
 void Group::suspect(std::uint64_t offset, const Judge& judge) {
@@ -241,10 +239,11 @@ void Group::return_delayed(std::uint64_t offset, std::optional<Duration> delay,
   delay_or_bury(offset, delay, judge);
 }
 
-void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge) {
+void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge,
+                          bool rejected) {
   FailureRecord& failed = record(offset);
   const bool too_often = failed.handouts >= handouts_max(judge.policy);
-  const bool dead = failed.failures >= judge.policy.max_attempts || too_often;
+  const bool dead = rejected || failed.failures >= judge.policy.max_attempts || too_often;
   // The old place is found by the old due time: leave it before that changes.
   forget_place(offset);
   if (!dead) {

@@ -12,7 +12,7 @@ import tempfile
 import time
 import unittest
 
-from device import DEADLINE_S, PAWL_QUEUE, Device, pawl, start_pawl
+from device import DEADLINE_S, PAWL, PAWL_QUEUE, Device, pawl, start_pawl
 
 QUICK = """
 [hub]
@@ -162,6 +162,26 @@ class SendTest(unittest.TestCase):
             _, said = send.communicate(timeout=DEADLINE_S)
             self.assertIn("confirmed 2 of 2", said.splitlines()[-1])
             self.assertEqual(send.returncode, 128 + signal.SIGINT)
+
+    def test_closed_descriptors_are_not_taken_by_our_own(self):
+        with Device(memory=True) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\n")
+            closed = subprocess.run(
+                f"{PAWL} send --to {device.endpoint} --queue q <&-; "
+                f"{PAWL} work --from {device.endpoint} --queue q --count 1 >&-; echo $?",
+                shell=True, capture_output=True, text=True, timeout=DEADLINE_S)
+            self.assertIn("confirmed 0 of 0", closed.stderr)
+            self.assertEqual(closed.stdout, "1\n", closed.stderr)
+            self.assertEqual(rows(device)["q"]["acked"], 0)
+
+    def test_headers_that_no_worker_can_read_are_refused(self):
+        with Device(memory=True) as device:
+            for headers in ([b"N=\xff\xfe"], [b"A=1", b"A=2"], [b"K%d=v" % i for i in range(65)]):
+                arguments = [part for header in headers for part in (b"--header", header)]
+                result = subprocess.run([PAWL, "send", "--to", device.endpoint, "--queue", "q",
+                                         *arguments], input=b"a\n", capture_output=True,
+                                        timeout=DEADLINE_S)
+                self.assertEqual(result.returncode, 2, result.stderr)
 
     def test_mistakes_are_refused_before_anything_is_sent(self):
         for arguments in (["--queue", "a b"], ["--queue", "q", "--header", "novalue"],

@@ -97,7 +97,8 @@ class Producer {
 
   // Takes a copy of the message and returns; how it waits, see BackPressure. Throws Closed after
   // close(), Refused once the hub has refused or fenced this producer for good. A message over its
-  // bounds gives a refused receipt (TOO_LARGE).
+  // bounds gives a refused receipt (TOO_LARGE); headers that are not UTF-8, or more than 64, throw
+  // std::invalid_argument.
   Receipt send(std::span<const std::byte> body);
   Receipt send(std::string_view body);
   Receipt send(const Message& message);
