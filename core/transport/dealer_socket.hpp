@@ -30,7 +30,7 @@ class DealerSocket {
   bool disconnected();
   void* monitor() const { return monitor_.get(); }
 
-  // The libzmq thread goes on sending what was queued for at most `linger_ms`.
+  // Waits until what was queued has been given to the kernel, at most `linger_ms`.
   void close(int linger_ms);
 
  private:

@@ -3,6 +3,7 @@
 
 #include <zmq.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -71,20 +72,24 @@ Slice Frame::take() {
   return Buffer::adopt(zmq_msg_data(moved), zmq_msg_size(moved), close_adopted, moved);
 }
 
-// The parts of a message after its routing id. `frame` holds the header.
-Received receive_rest(void* socket, Frame& frame, WireMessage& message) {
+// The parts of a message after its routing id. `frame` holds the header. Of what is over a limit so
+// much is kept that the decoder sees it and says so: one byte of a header, one empty frame.
+bool receive_rest(void* socket, Frame& frame, WireMessage& message) {
   const Bytes header = frame.bytes();
-  message.header.assign(header.begin(), header.end());
+  const Bytes kept = header.first(std::min(header.size(), limits::header_bytes_max + 1));
+  message.header.assign(kept.begin(), kept.end());
   message.frames.clear();
-  bool oversized = header.size() > limits::header_bytes_max;
   bool more = frame.more();
   while (more) {
-    if (!frame.receive(socket)) return Received::dropped;
+    if (!frame.receive(socket)) return false;
     more = frame.more();  // take() leaves an empty frame that knows nothing of it
-    if (message.frames.size() == limits::frames_max) oversized = true;
-    if (!oversized) message.frames.push_back(frame.take());
+    if (message.frames.size() < limits::frames_max) {
+      message.frames.push_back(frame.take());
+    } else if (message.frames.size() == limits::frames_max) {
+      message.frames.emplace_back();
+    }
   }
-  return oversized ? Received::dropped : Received::message;
+  return true;
 }
 
 void drop_reference(void*, void* hint) {
@@ -132,20 +137,19 @@ bool send_slice(void* socket, Slice& slice, bool more) {
 
 }  // namespace
 
-Received receive(void* socket, WireMessage& message) {
+bool receive(void* socket, WireMessage& message) {
   Frame frame;
-  if (!frame.receive(socket)) return Received::nothing;
-  return receive_rest(socket, frame, message);
+  return frame.receive(socket) && receive_rest(socket, frame, message);
 }
 
-Received receive(void* socket, RoutedMessage& message) {
+bool receive(void* socket, RoutedMessage& message) {
   Frame frame;
-  if (!frame.receive(socket)) return Received::nothing;
+  if (!frame.receive(socket)) return false;
   const Bytes id = frame.bytes();
   message.routing_id.assign(reinterpret_cast<const char*>(id.data()), id.size());
-  if (!frame.more()) return Received::dropped;
-  if (!frame.receive(socket)) return Received::dropped;
-  return receive_rest(socket, frame, message.message);
+  message.message = {};
+  if (!frame.more()) return true;
+  return frame.receive(socket) && receive_rest(socket, frame, message.message);
 }
 
 // libzmq accepts or refuses a message at its first part; a pipe that ends in the middle rolls back

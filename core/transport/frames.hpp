@@ -19,12 +19,11 @@ enum class Sent : std::uint8_t {
   unreachable,  // nobody there (any more)
 };
 
-enum class Received : std::uint8_t { message, dropped, nothing };
-
-// Neither waits or throws. A message with more than limits::frames_max chunk frames is read to its
-// end and `dropped`.
-Received receive(void* socket, WireMessage& message);
-Received receive(void* socket, RoutedMessage& message);
+// False: nothing is there. Neither waits or throws. A message over limits::header_bytes_max or
+// limits::frames_max is read to its end and comes cut to just above the limit, for which the
+// decoder has the answer.
+bool receive(void* socket, WireMessage& message);
+bool receive(void* socket, RoutedMessage& message);
 Sent send(void* socket, WireMessage&& message);
 Sent send(void* socket, RoutedMessage&& message);
 

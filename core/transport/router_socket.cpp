@@ -75,13 +75,7 @@ std::string RouterSocket::last_endpoint() const {
 }
 
 bool RouterSocket::receive(RoutedMessage& message) {
-  for (;;) {
-    switch (transport::receive(socket_.get(), message)) {
-      case Received::message: return true;
-      case Received::nothing: return false;
-      case Received::dropped: ++dropped_;
-    }
-  }
+  return transport::receive(socket_.get(), message);
 }
 
 }  // namespace pawl::transport

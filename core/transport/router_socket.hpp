@@ -26,10 +26,8 @@ class RouterSocket {
   bool readable() const { return socket_.readable(); }
   void* handle() const { return socket_.get(); }
 
-  // The next message, or false when there is none. Does not wait. Messages with more than
-  // frames_max chunk frames or a header over its bound are read away and counted.
+  // The next message, or false when there is none. Does not wait.
   bool receive(RoutedMessage& message);
-  std::uint64_t dropped_count() const { return dropped_; }
 
   // Does not wait, does not throw for anything the peer does.
   Sent send(RoutedMessage&& message) { return transport::send(socket_.get(), std::move(message)); }
@@ -46,7 +44,6 @@ class RouterSocket {
 
   SocketHandle socket_;
   std::vector<std::string> inproc_endpoints_;
-  std::uint64_t dropped_ = 0;
 };
 
 }  // namespace pawl::transport

@@ -135,6 +135,7 @@ void Producer::Shell::run() {
 // See the top of session_machine.hpp; this is the only function that does anything.
 void Producer::Shell::turn() {
   const Instant now = peer::read_clock();
+  const bool established = machine_.session().established();
   peer::ProducerEffects effects;
   if (link_.broken()) failed_ = peer::SocketFailed{"the connection broke"};
   if (failed_) machine_.apply(*std::exchange(failed_, std::nullopt), now, effects);
@@ -158,7 +159,7 @@ void Producer::Shell::turn() {
   machine_.tick(now, effects);
   failed_ = link_.carry_out(effects.peer);
   publish(effects);
-  if (left_) return link_.close(linger_ms);
+  if (left_) return link_.close(established ? linger_ms : 0);
   if (failed_ || !outbox_.may_sleep(machine_.quiet())) return;
   link_.await_events(machine_.next_deadline(), now);
   outbox_.awake();

@@ -18,6 +18,7 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr int socket_reads_max = 256;
+// For the last SETTLEs and BYE: without it a hub would keep them leased to a peer that is gone.
 constexpr int linger_ms = 200;
 // A hand is worked off in about this time: long enough to hide the hand-over, short enough that
 // outcomes are not kept waiting.
@@ -78,6 +79,7 @@ void WorkerLoop::run() {
 // See the top of worker_machine.hpp; this is the only function that does anything.
 void WorkerLoop::turn() {
   const Instant now = read_clock();
+  const bool established = machine_.session().established();
   WorkerEffects effects;
   again_ = false;
   if (link_.broken()) failed_ = SocketFailed{"the connection broke"};
@@ -99,7 +101,7 @@ void WorkerLoop::turn() {
   failed_ = link_.carry_out(effects.peer);
   if (!left_) stage(now, work.demand, effects);
   publish(work.demand);
-  if (left_) return link_.close(linger_ms);
+  if (left_) return link_.close(established ? linger_ms : 0);
   if (failed_ || again_ || !bench_->may_sleep()) return;
   link_.await_events(std::min(machine_.next_deadline(), next_sample(now)), now);
   bench_->awake();

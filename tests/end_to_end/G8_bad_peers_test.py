@@ -151,6 +151,15 @@ class BadPeers(harness.World):
             self.assertLess(self.victim.process.rss() - before, RSS_MAX // 8)
         self.progress()
 
+    def test_G8_what_is_over_a_limit_is_told_so(self):
+        too_many = [header(SEND, {0: [[1, 1, i, 1, 1] for i in range(17)]})] + [b"x"] * 17
+        too_long = [header(HELLO, {0: [1], 64: b"x" * 70_000})]
+        for message, code in ((too_many, 100), (too_long, 102), ([b""], 100)):
+            with self.asker() as dealer:
+                self.say(dealer, *message)
+                self.assertEqual([answer[2][0] for answer in self.answers(dealer)], [code])
+        self.progress()
+
     def test_G8_truncated_frames_and_connections_that_end_in_them(self):
         for i in range(200):
             raw = zmtp.dealer(self.victim.port)
