@@ -12,6 +12,7 @@
 // started in the order of delivery. Everything that is not gone is `held` at a resume.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -96,10 +97,12 @@ class WorkerMachine {
   struct Options {
     std::string queue;
     std::string peer;
-    std::uint32_t prefetch_messages = 4096;
+    std::uint32_t prefetch_messages = 32'768;
     std::uint64_t prefetch_bytes = 4 * 1024 * 1024;
-    std::uint32_t slots = 256;
+    std::uint32_t slots = 1'024;
   };
+  // A fast worker doubles this within a few ms; a slow one of many is not given a queue's all.
+  static constexpr std::uint32_t window_at_first = 4096;
   struct Counts {
     std::uint64_t received = 0, started = 0;
     std::uint64_t acked = 0, nacked = 0, rejected = 0, returned = 0;
@@ -109,7 +112,7 @@ class WorkerMachine {
   WorkerMachine(Options options, std::uint64_t seed)
       : options_(std::move(options)),
         session_({options_.peer, options_.slots}, seed),
-        window_(options_.prefetch_messages) {}
+        window_(std::min(options_.prefetch_messages, window_at_first)) {}
 
   void apply(WorkerEvent event, Instant now, WorkerEffects& effects);
   void tick(Instant now, WorkerEffects& effects);
