@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -85,16 +84,6 @@ void start_logging(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-// A descriptor each peer: as many as the system allows this user.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    spdlog::warn("the limit on descriptors could not be raised to {}", limit.rlim_max);
-  }
-}
-
 void say_ready(const Arguments& arguments, const pawl::HubOptions& options, const pawl::Hub& hub,
                std::chrono::milliseconds recovery) {
   spdlog::info("ready: pawl-queue {} at {}, data {}, config {}, recovered in {} ms", PAWL_VERSION,
@@ -131,7 +120,6 @@ int serve(pawl::Hub& hub, const Signals& signals) {
 int run(const Arguments& arguments) {
   const Signals signals;
   start_logging(arguments.log_level);
-  raise_descriptor_limit();
   const pawl::HubOptions options = hub_options(arguments);
   const auto begun = std::chrono::steady_clock::now();
   pawl::Hub hub(options);

@@ -41,11 +41,12 @@ bool is_wildcard(const std::string& endpoint) {
 }
 
 // A connection is a descriptor; the default of 1,024 would be the first bound that a hub meets.
-void raise_descriptor_limit() {
+// False: the old limit stands.
+bool raise_descriptor_limit() {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
   limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);  // best effort: without it the old limit stands
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
 HubConfig machine_config(const HubOptions& options, Entropy& entropy) {
@@ -77,7 +78,9 @@ Hub::Shell::Shell(HubOptions options)
                      "bind to an address of one network, or allow it with .open = true (--open)");
     }
   }
-  raise_descriptor_limit();
+  if (!raise_descriptor_limit()) {
+    log("the limit on descriptors could not be raised: it bounds how many peers can connect");
+  }
   open_store();
   if (const Fault fault = start_machine(); fault.code != Code::ok) throw HubError(fault.text);
   bound_ = bind(options_.endpoints);
