@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+#include <memory>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include <toml++/toml.h>
@@ -18,6 +19,14 @@ namespace pawl::devices {
 namespace {
 
 using std::chrono::milliseconds;
+
+std::string words(milliseconds span) {
+  const auto count = span.count();
+  if (count != 0 && count % 86'400'000 == 0) return std::to_string(count / 86'400'000) + "d";
+  if (count != 0 && count % 60'000 == 0) return std::to_string(count / 60'000) + "m";
+  if (count != 0 && count % 1000 == 0) return std::to_string(count / 1000) + "s";
+  return std::to_string(count) + "ms";
+}
 
 // One table of the file while it is read: who asks for a key takes it; finish() refuses the rest.
 class Table {
@@ -121,6 +130,12 @@ class Table {
   }
 
   const toml::table& entries() const { return table_; }
+  bool has(std::string_view key) const { return table_.contains(key); }
+
+  // Keys that do not go together: says so at the one that the file gives.
+  [[noreturn]] void fail_at(std::string_view key, std::string_view wrong) const {
+    fail(*table_.get(key), key, wrong);
+  }
 
   // Refuses every key that nobody has taken.
   void finish() const {
@@ -137,14 +152,6 @@ class Table {
  private:
   std::string path_of(std::string_view key) const {
     return (path_.empty() ? "" : path_ + ".").append(key);
-  }
-
-  static std::string words(milliseconds span) {
-    const auto count = span.count();
-    if (count != 0 && count % 86'400'000 == 0) return std::to_string(count / 86'400'000) + "d";
-    if (count != 0 && count % 60'000 == 0) return std::to_string(count / 60'000) + "m";
-    if (count != 0 && count % 1000 == 0) return std::to_string(count / 1000) + "s";
-    return std::to_string(count) + "ms";
   }
 
   void check_range(const toml::node& node, std::string_view key, bool negative, std::uint64_t value,
@@ -170,6 +177,16 @@ void read_backoff(Table table, Backoff& backoff) {
   table.duration("max", milliseconds(0), forever, backoff.max);
   table.number("jitter", 0.0, 1.0, backoff.jitter);
   table.finish();
+  if (backoff.initial <= backoff.max) return;
+  if (table.has("initial")) {
+    table.fail_at("initial", "is " + words(backoff.initial) +
+                                 ": allowed is at most max, which is " + words(backoff.max) +
+                                 " here; set max too");
+  }
+  if (table.has("max")) {
+    table.fail_at("max", "is " + words(backoff.max) + ": allowed is at least initial, which is " +
+                             words(backoff.initial) + " here; set initial too");
+  }
 }
 
 void read_policy(Table table, QueuePolicy& policy) {
@@ -193,27 +210,69 @@ void read_hub(Table table, HubOptions& options) {
   table.size("memory_bytes_max", 1 << 20, count_max, options.memory_bytes_max);
   table.size("resident_bytes_max", resident_bytes_least, count_max, options.resident_bytes_max);
   table.finish();
-  if (timing.lease < 3 * timing.beat) {
-    const toml::node* at = table.entries().get("lease");
-    if (at == nullptr) at = table.entries().get("beat");
-    table.fail(at != nullptr ? *at : table.entries(), "lease", "must be at least 3 beats");
+  if (timing.lease < 3 * timing.beat && table.has("lease")) {
+    table.fail_at("lease", "is " + words(timing.lease) +
+                               ": allowed is at least 3 beats, which are " +
+                               words(3 * timing.beat) + " here; set beat too");
+  }
+  if (timing.lease < 3 * timing.beat && table.has("beat")) {
+    table.fail_at("beat", "is " + words(timing.beat) + ": allowed is at most a third of lease, " +
+                              "which is " + words(timing.lease) + " here; set lease too");
+  }
+  if (timing.margin > timing.lease && table.has("margin")) {
+    table.fail_at("margin", "is " + words(timing.margin) + ": allowed is at most lease, which is " +
+                                words(timing.lease) + " here");
+  }
+}
+
+const std::string& policy_dead_letter(const std::string& name, const HubOptions& options) {
+  const auto configured = options.queues.find(name);
+  return configured == options.queues.end() ? options.defaults.dead_letter
+                                            : configured->second.dead_letter;
+}
+
+// Whether what dies in `name` could come back to it. A queue that is the dead letters of [defaults]
+// leads nowhere: messages rest in it.
+bool dead_letters_come_back(const std::string& name, const HubOptions& options) {
+  std::string at = name;
+  // Each step reaches another configured queue, or a name that is five characters longer.
+  const std::size_t steps_max = options.queues.size() + limits::name_bytes_max;
+  for (std::size_t steps = 0; steps < steps_max; ++steps) {
+    const std::string& target = policy_dead_letter(at, options);
+    std::string next = target.empty() ? at + ".dead" : target;
+    if (next == name) return true;
+    if (next == at || next.size() > limits::name_bytes_max) return false;
+    at = std::move(next);
+  }
+  return false;
+}
+
+void check_dead_letter(const Table& table, const std::string& name, const HubOptions& options) {
+  const std::string& target = options.queues.at(name).dead_letter;
+  if (target.empty() && name.size() + 5 > limits::name_bytes_max) {
+    table.fail(table.entries(), "dead_letter",
+               "is needed: the name has " + std::to_string(name.size()) +
+                   " characters, and NAME.dead would have more than 128");
+  }
+  if (!table.has("dead_letter")) return;
+  if (target == name) table.fail_at("dead_letter", "is the queue itself: name another queue");
+  if (dead_letters_come_back(name, options)) {
+    table.fail_at("dead_letter", "is " + target + ", whose own dead letters come back to " + name +
+                                     ": name a queue that nothing comes back from");
   }
 }
 
 void read_queues(Table table, HubOptions& options) {
+  std::vector<std::pair<std::string, Table>> policies;
   for (const auto& [key, node] : table.entries()) {
     const std::string name(key.str());
     if (!is_name(name)) table.fail(node, name, "a queue's name is 1 to 128 of A-Z a-z 0-9 . _ -");
+    policies.emplace_back(name, *table.table(key.str()));
     QueuePolicy policy = options.defaults;
-    read_policy(*table.table(key.str()), policy);
-    if (policy.dead_letter == name) {
-      table.fail(node, name, "dead_letter must name another queue");
-    }
-    if (policy.dead_letter.empty() && name.size() + 5 > limits::name_bytes_max) {
-      table.fail(node, name, "NAME.dead would be too long; set dead_letter");
-    }
+    read_policy(policies.back().second, policy);
     options.queues[name] = policy;
   }
+  for (const auto& [name, policy] : policies) check_dead_letter(policy, name, options);
 }
 
 }  // namespace
@@ -231,9 +290,9 @@ void read_config(std::string_view text, const std::string& name, HubOptions& opt
   try {
     file = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
-    std::ostringstream words;
-    words << name << ":" << error.source().begin.line << ": " << error.description();
-    throw ConfigError(words.str());
+    std::ostringstream sentence;
+    sentence << name << ":" << error.source().begin.line << ": " << error.description();
+    throw ConfigError(sentence.str());
   }
   Table top(name, "", file);
   if (auto hub = top.table("hub")) read_hub(*hub, options);
@@ -242,11 +301,19 @@ void read_config(std::string_view text, const std::string& name, HubOptions& opt
   top.finish();
 }
 
+// Not by a stream, which takes a folder, or a disk that fails, for an empty file.
 void read_config_file(const std::string& path, HubOptions& options) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw ConfigError(path + ": " + std::strerror(errno));
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad()) throw ConfigError(path + ": could not be read");
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             std::fclose);
+  std::string text;
+  char bytes[4096];
+  for (std::size_t got = 1; file != nullptr && got > 0;) {
+    got = std::fread(bytes, 1, sizeof bytes, file.get());
+    text.append(bytes, got);
+  }
+  if (file == nullptr || std::ferror(file.get()) != 0) {
+    throw ConfigError(path + ": " + std::strerror(errno));
+  }
   read_config(text, path, options);
 }
 

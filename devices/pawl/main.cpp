@@ -2,12 +2,13 @@
 // pawl: send, work and look, from a shell. Exit codes: 0 everything asked was done, 1 not, 2 a
 // mistake in the command line, 128 + N ended by signal N.
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <functional>
 #include <memory>
 
-#include "devices/config.hpp"
+#include "devices/command_line.hpp"
 #include "devices/duration.hpp"
 #include "devices/pawl/commands.hpp"
 
@@ -16,38 +17,60 @@ namespace {
 
 using Command = std::function<int(const Signals&)>;
 
-CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& into,
-                          const std::string& words) {
-  return app
-      .add_option_function<std::string>(
-          name,
-          [&into, name](const std::string& text) {
-            const auto value = parse_duration(text);
-            if (!value) {
-              throw CLI::ValidationError(name, std::string("expected ").append(duration_form));
-            }
-            into = *value;
-          },
-          words)
-      ->type_name("DURATION");
+constexpr std::uint64_t concurrency_max = 1024;
+constexpr std::uint64_t prefetch_max = 1'000'000;
+constexpr std::uint64_t count_max = 1'000'000'000'000;
+
+CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds least,
+                          std::chrono::milliseconds& into, const std::string& words) {
+  const auto read = [&into, name, least](const std::string& text) {
+    const auto value = parse_duration(text);
+    if (!value) {
+      throw CLI::ValidationError(
+          name, quoted(text).append(" is no span: expected ").append(duration_form));
+    }
+    if (*value < least) {
+      throw CLI::ValidationError(name, quoted(text) + " is too short: at least " +
+                                           std::to_string(least.count()) + "ms; or leave it out");
+    }
+    into = *value;
+  };
+  return app.add_option_function<std::string>(name, read, words)->type_name("DURATION");
+}
+
+// A whole number from 1 to `most`.
+template <class Integer>
+CLI::Option* add_count(CLI::App& app, const std::string& name, std::uint64_t most, Integer& into,
+                       const std::string& words) {
+  const auto read = [&into, name, most](const std::string& text) {
+    std::uint64_t value = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = failed == std::errc() && end == text.data() + text.size();
+    if (!whole || value < 1 || value > most) {
+      throw CLI::ValidationError(name, quoted(text) + " is not allowed: a whole number from 1 to " +
+                                           std::to_string(most) + "; or leave it out");
+    }
+    into = static_cast<Integer>(value);
+  };
+  return app.add_option_function<std::string>(name, read, words)->type_name("N");
 }
 
 CLI::Option* add_name(CLI::App& app, const std::string& name, std::string& into,
                       const std::string& words) {
-  return app.add_option(name, into, words)->type_name("NAME")->check([](const std::string& text) {
-    return is_name(text) ? std::string() : "a name is 1 to 128 of A-Z a-z 0-9 . _ -";
-  });
+  return app.add_option(name, into, words)->type_name("NAME")->check(refuse_bad_name);
+}
+
+CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& into,
+                      const std::string& type, const std::string& words) {
+  return app.add_option(name, into, words)->type_name(type)->check(refuse_empty);
 }
 
 void add_send(CLI::App& app, Command& chosen) {
   auto arguments = std::make_shared<SendArguments>();
   CLI::App& send_app = *app.add_subcommand("send", "Send one message for each line of the input");
-  send_app.add_option("--to", arguments->endpoint, "the device")
-      ->type_name("ENDPOINT")
-      ->capture_default_str();
+  add_text(send_app, "--to", arguments->endpoint, "ENDPOINT", "the device")->capture_default_str();
   add_name(send_app, "--queue", arguments->queue, "the queue")->required();
-  send_app.add_option("--file", arguments->file, "the input; stdin if not given")
-      ->type_name("FILE");
+  add_text(send_app, "--file", arguments->file, "FILE", "the input; stdin if not given");
   send_app.add_flag("--null", arguments->null_separated,
                     "messages end with a NUL byte, not a newline");
   send_app
@@ -58,7 +81,8 @@ void add_send(CLI::App& app, Command& chosen) {
            "a name under which the same input may be sent again without adding anything twice");
   send_app.add_flag("--durable", arguments->durable,
                     "only a device that syncs to disk before it confirms will do");
-  add_duration(send_app, "--wait", arguments->wait, "how long to wait for an absent device (30s)");
+  add_duration(send_app, "--wait", std::chrono::milliseconds(0), arguments->wait,
+               "how long to wait for an absent device (30s)");
   send_app.callback([arguments, &chosen] {
     chosen = [arguments](const Signals& signals) { return send(*arguments, signals); };
   });
@@ -68,24 +92,19 @@ void add_work(CLI::App& app, Command& chosen) {
   auto arguments = std::make_shared<WorkArguments>();
   CLI::App& work_app =
       *app.add_subcommand("work", "Take messages: print each, or run a command over it");
-  work_app.add_option("--from", arguments->endpoint, "the device")
-      ->type_name("ENDPOINT")
+  add_text(work_app, "--from", arguments->endpoint, "ENDPOINT", "the device")
       ->capture_default_str();
   add_name(work_app, "--queue", arguments->queue, "the queue")->required();
-  auto* exec = work_app
-                   .add_option("--exec", arguments->command,
-                               "run by /bin/sh -c, the body on its stdin; exit 0 acks, 65 rejects, "
-                               "75 returns, anything else is a failure to be tried again")
-                   ->type_name("CMD");
-  work_app.add_option("--concurrency", arguments->concurrency, "commands at once")
-      ->check(CLI::Range(1, 1024))
-      ->needs(exec)
-      ->capture_default_str();
-  work_app.add_option("--prefetch", arguments->prefetch, "messages to keep at hand")
-      ->check(CLI::Range(1, 1'000'000));
-  work_app.add_option("--count", arguments->count, "end after so many were settled")
-      ->check(CLI::PositiveNumber);
-  add_duration(work_app, "--idle-exit", arguments->idle_exit, "end when nothing came for so long");
+  auto* exec = add_text(work_app, "--exec", arguments->command, "CMD",
+                        "run by /bin/sh -c, the body on its stdin; exit 0 acks, 65 rejects, 75 "
+                        "returns, anything else is a failure to be tried again");
+  add_count(work_app, "--concurrency", concurrency_max, arguments->concurrency,
+            "commands at once (1)")
+      ->needs(exec);
+  add_count(work_app, "--prefetch", prefetch_max, arguments->prefetch, "messages to keep at hand");
+  add_count(work_app, "--count", count_max, arguments->count, "end after so many were settled");
+  add_duration(work_app, "--idle-exit", std::chrono::milliseconds(1), arguments->idle_exit,
+               "end when nothing came for so long");
   work_app.callback([arguments, &chosen] {
     chosen = [arguments](const Signals& signals) { return work(*arguments, signals); };
   });
@@ -94,9 +113,7 @@ void add_work(CLI::App& app, Command& chosen) {
 void add_stat(CLI::App& app, Command& chosen) {
   auto arguments = std::make_shared<StatArguments>();
   CLI::App& stat_app = *app.add_subcommand("stat", "Show how the queues of a device are");
-  stat_app.add_option("--at", arguments->endpoint, "the device")
-      ->type_name("ENDPOINT")
-      ->capture_default_str();
+  add_text(stat_app, "--at", arguments->endpoint, "ENDPOINT", "the device")->capture_default_str();
   stat_app.add_flag("--json", arguments->json, "one JSON document (a line for each with --watch)");
   stat_app.add_flag("--watch", arguments->watch, "again every second, until Ctrl-C");
   stat_app.callback([arguments, &chosen] {

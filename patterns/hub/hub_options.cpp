@@ -28,7 +28,7 @@ void check_timing(const HubTiming& timing) {
          "timing.margin is " + ms(timing.margin) + ": it must not be negative");
 }
 
-void check_policy(const std::string& of, const std::string& name, const QueuePolicy& policy) {
+void check_policy(const std::string& of, const QueuePolicy& policy) {
   demand(policy.max_attempts >= 1, of + "max_attempts is 0: at least 1 is allowed");
   demand(policy.message_bytes_max >= 1 && policy.message_bytes_max <= limits::body_bytes_max,
          of + "message_bytes_max is " + std::to_string(policy.message_bytes_max) +
@@ -43,7 +43,16 @@ void check_policy(const std::string& of, const std::string& name, const QueuePol
   if (policy.dead_letter.empty()) return;
   const Fault fault = protocol::check_queue_name(policy.dead_letter);
   demand(fault.code == Code::ok, of + "dead_letter: " + fault.text);
-  demand(policy.dead_letter != name, of + "dead_letter must be another queue than its own");
+}
+
+// A queue that is the dead letters of the defaults may have its own policy: messages rest in it.
+void check_dead_letter(const std::string& of, const std::string& name, const QueuePolicy& policy,
+                       const QueuePolicy& defaults) {
+  demand(policy.dead_letter != name || name == defaults.dead_letter,
+         of + "dead_letter must be another queue than its own");
+  demand(!policy.dead_letter.empty() || name.size() + 5 <= limits::name_bytes_max,
+         of + "dead_letter is needed: the name has " + std::to_string(name.size()) +
+             " characters, and NAME.dead would have more than 128");
 }
 
 }  // namespace
@@ -51,11 +60,12 @@ void check_policy(const std::string& of, const std::string& name, const QueuePol
 void check_hub_options(const HubOptions& options) {
   demand(!options.endpoints.empty(), "endpoints is empty: a hub must be bound somewhere");
   check_timing(options.timing);
-  check_policy("defaults: ", "", options.defaults);
+  check_policy("defaults: ", options.defaults);
   for (const auto& [name, policy] : options.queues) {
     const Fault fault = protocol::check_queue_name(name);
     demand(fault.code == Code::ok, "queues: " + fault.text);
-    check_policy("queue " + name + ": ", name, policy);
+    check_policy("queue " + name + ": ", policy);
+    check_dead_letter("queue " + name + ": ", name, policy, options.defaults);
   }
 }
 

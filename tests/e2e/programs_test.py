@@ -65,6 +65,18 @@ class DeviceTest(unittest.TestCase):
             self.assertEqual(result.returncode, 2)
             self.assertIn(f"{file.name}:2: hub.laese: unknown key", result.stderr)
 
+    def test_mistakes_on_the_command_line_are_refused_with_the_remedy(self):
+        for arguments, remedy in (
+                (["--data", ""], '--data: "" is empty: give a value, or leave the option out'),
+                (["--config", ""], '--config: "" is empty'),
+                (["--bind", ""], '--bind: "" is empty'),
+                (["--config", "/usr"], "/usr: Is a directory"),
+                (["--config", "/no/f"], "/no/f: No such file or directory")):
+            with self.subTest(arguments=arguments):
+                result = queue_program("--log-level", "error", *arguments)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(remedy, result.stderr)
+
     def test_a_chosen_port_is_printed_and_the_supervisor_told(self):
         with tempfile.TemporaryDirectory() as folder:
             notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -184,10 +196,22 @@ class SendTest(unittest.TestCase):
                 self.assertEqual(result.returncode, 2, result.stderr)
 
     def test_mistakes_are_refused_before_anything_is_sent(self):
-        for arguments in (["--queue", "a b"], ["--queue", "q", "--header", "novalue"],
-                          ["--queue", "q", "--wait", "5"], [], ["--queue", "q", "--file", "/no/f"]):
+        name = "is no name: 1 to 128 characters of A-Z a-z 0-9 . _ -"
+        for arguments, remedy in (
+                (["--queue", "a b"], f'--queue: "a b" {name}'), (["--queue", ""], f'"" {name}'),
+                (["--queue", "q" * 129], name), (["--queue", "q", "--producer", ""], f'"" {name}'),
+                (["--queue", "q", "--header", "novalue"], "expected NAME=VALUE"),
+                (["--queue", "q", "--header", ""], "expected NAME=VALUE"),
+                (["--queue", "q", "--wait", "5"],
+                 '--wait: "5" is no span: expected a span like "50ms", "10s", "5m" or "2h"'),
+                (["--queue", "q", "--wait", ""], '"" is no span'), ([], "--queue is required"),
+                (["--queue", "q", "--file", "/no/f"], "/no/f: No such file"),
+                (["--queue", "q", "--file", ""], "is empty: give a value, or leave the option out"),
+                (["--queue", "q", "--to", ""], "is empty: give a value, or leave the option out")):
             with self.subTest(arguments=arguments):
-                self.assertEqual(pawl("send", *arguments, stdin="a\n").returncode, 2)
+                result = pawl("send", *arguments, stdin="a\n")
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(remedy, result.stderr)
 
 
 class WorkTest(unittest.TestCase):
@@ -231,6 +255,22 @@ class WorkTest(unittest.TestCase):
                                        f"touch {flag}; exit 75", "--count", 1)
             self.assertEqual(result.stdout, "1\n")
             self.assertIn("acked 1, nacked 0, rejected 0, returned 1", last_lines(result)[0])
+
+    def test_mistakes_are_refused_before_anything_is_taken(self):
+        number = "is not allowed: a whole number from 1 to"
+        for arguments, remedy in (
+                (["--count", "0"], f'--count: "0" {number}'), (["--count", "-1"], number),
+                (["--count", "many"], number), (["--prefetch", "0"], f'--prefetch: "0" {number}'),
+                (["--exec", "true", "--concurrency", "0"], f'--concurrency: "0" {number} 1024'),
+                (["--exec", "true", "--concurrency", "1025"], number),
+                (["--exec", ""], "is empty: give a value, or leave the option out"),
+                (["--concurrency", "2"], "--concurrency requires --exec"),
+                (["--idle-exit", "2"], '"2" is no span'), (["--idle-exit", "0"], "at least 1ms"),
+                (["--from", ""], "is empty: give a value, or leave the option out")):
+            with self.subTest(arguments=arguments):
+                result = pawl("work", "--queue", "q", *arguments)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(remedy, result.stderr)
 
     def test_idle_exit_ends_when_nothing_comes(self):
         with Device(memory=True) as device:

@@ -101,7 +101,6 @@ TEST_CASE("a wrong type or a bad value is refused with what is allowed") {
   CHECK(refusal("[hub]\nlease = 10\n") ==
         "pawl.toml:2: hub.lease: expected a span like \"50ms\", \"10s\", \"5m\" or \"2h\"");
   CHECK(refusal("[hub]\nbeat = \"1ms\"\n") == "pawl.toml:2: hub.beat: allowed is 10ms to 20m");
-  CHECK(refusal("[hub]\nbeat = \"5s\"\n") == "pawl.toml:2: hub.lease: must be at least 3 beats");
   CHECK(refusal("[queue.q]\noverflow = \"drop\"\n") ==
         "pawl.toml:2: queue.q.overflow: expected \"hold_back\", \"refuse\" or \"drop_oldest\"");
   CHECK(refusal("[queue.q]\nbackoff = { jitter = 1.5 }\n") ==
@@ -110,20 +109,83 @@ TEST_CASE("a wrong type or a bad value is refused with what is allowed") {
         "pawl.toml:2: queue.q.message_bytes_max: allowed is 1 to 1048576");
   CHECK(refusal("[queue.\"a b\"]\n") ==
         "pawl.toml:1: queue.a b: a queue's name is 1 to 128 of A-Z a-z 0-9 . _ -");
-  CHECK(refusal("[queue.q]\ndead_letter = \"q\"\n") ==
-        "pawl.toml:1: queue.q: dead_letter must name another queue");
   CHECK(refusal("hub = 3\n") == "pawl.toml:1: hub: expected a table");
   CHECK(refusal("queue.q = 3\n") == "pawl.toml:1: queue.q: expected a table");
+}
+
+TEST_CASE("values that do not go together are refused at the one that the file gives") {
+  CHECK(refusal("[hub]\nbeat = \"5s\"\n") ==
+        "pawl.toml:2: hub.beat: is 5s: allowed is at most a third of lease, which is 10s here; set "
+        "lease too");
+  CHECK(refusal("[hub]\nlease = \"5s\"\n") ==
+        "pawl.toml:2: hub.lease: is 5s: allowed is at least 3 beats, which are 6s here; set beat "
+        "too");
+  CHECK(refusal("[hub]\nbeat = \"2s\"\nlease = \"1s\"\n").rfind("pawl.toml:3: hub.lease: ", 0) ==
+        0);
+  CHECK(refusal("[hub]\nmargin = \"11s\"\n") ==
+        "pawl.toml:2: hub.margin: is 11s: allowed is at most lease, which is 10s here");
+  CHECK(refusal("[defaults]\nbackoff = { initial = \"10m\" }\n") ==
+        "pawl.toml:2: defaults.backoff.initial: is 10m: allowed is at most max, which is 5m here; "
+        "set max too");
+  CHECK(refusal("[queue.q]\nbackoff = { max = \"500ms\" }\n") ==
+        "pawl.toml:2: queue.q.backoff.max: is 500ms: allowed is at least initial, which is 1s "
+        "here; set initial too");
+}
+
+TEST_CASE("a spread, a factor and times outside of their bounds are refused") {
+  CHECK(refusal("[queue.q]\nbackoff = { jitter = -0.1 }\n") ==
+        "pawl.toml:2: queue.q.backoff.jitter: allowed is 0 to 1");
+  CHECK(refusal("[queue.q]\nbackoff = { jitter = nan }\n") ==
+        "pawl.toml:2: queue.q.backoff.jitter: allowed is 0 to 1");
+  CHECK(refusal("[queue.q]\nbackoff = { factor = 0.5 }\n") ==
+        "pawl.toml:2: queue.q.backoff.factor: allowed is 1 to 100");
+}
+
+TEST_CASE("dead letters that would come back are refused, and those that rest are not") {
+  CHECK(refusal("[queue.q]\ndead_letter = \"q\"\n") ==
+        "pawl.toml:2: queue.q.dead_letter: is the queue itself: name another queue");
+  CHECK(refusal("[queue.a]\ndead_letter = \"b\"\n[queue.b]\ndead_letter = \"a\"\n") ==
+        "pawl.toml:2: queue.a.dead_letter: is b, whose own dead letters come back to a: name a "
+        "queue that nothing comes back from");
+  CHECK(refusal("[queue.\"a.dead\"]\ndead_letter = \"a\"\n")
+            .rfind("pawl.toml:2: queue.a.dead.dead_letter: is a, whose", 0) == 0);
+  CHECK(refusal("[defaults]\ndead_letter = \"d\"\n[queue.d]\ndead_letter = \"e\"\n")
+            .rfind("pawl.toml:4: queue.d.dead_letter: is e, whose", 0) == 0);
+  CHECK(refusal("[queue.a]\ndead_letter = \"b\"\n[queue.b]\ndead_letter = \"c\"\n") == "accepted");
+  CHECK(refusal("[defaults]\ndead_letter = \"d\"\n[queue.d]\nmax_attempts = 1\n") == "accepted");
+}
+
+TEST_CASE("a name that is too long for NAME.dead needs dead letters of another name") {
+  const std::string name(124, 'n');
+  CHECK(refusal("[queue." + name + "]\n") ==
+        "pawl.toml:1: queue." + name +
+            ".dead_letter: is needed: the name has 124 characters, and NAME.dead would have more "
+            "than 128");
+  CHECK(refusal("[queue." + name + "]\ndead_letter = \"d\"\n") == "accepted");
+  CHECK(refusal("[defaults]\ndead_letter = \"d\"\n[queue." + name + "]\n") == "accepted");
+  CHECK(refusal("[queue." + name.substr(1) + "]\n") == "accepted");
 }
 
 TEST_CASE("a file that is no TOML is refused with its line") {
   CHECK(refusal("[hub]\nlease = \n").rfind("pawl.toml:2: ", 0) == 0);
 }
 
+TEST_CASE("a table that stands twice is refused with file and line") {
+  CHECK(refusal("[queue.q]\nmax_attempts = 1\n[queue.q]\n").rfind("pawl.toml:3: ", 0) == 0);
+  CHECK(refusal("[hub]\nbeat = \"1s\"\nbeat = \"2s\"\n").rfind("pawl.toml:3: ", 0) == 0);
+}
+
 TEST_CASE("a file that is not there is refused with its name") {
   pawl::HubOptions options;
   CHECK_THROWS_WITH(pawl::devices::read_config_file("/nowhere/pawl.toml", options),
                     "/nowhere/pawl.toml: No such file or directory");
+}
+
+TEST_CASE("what cannot be read is refused with its name, a folder as well") {
+  pawl::HubOptions options;
+  CHECK_THROWS_WITH(pawl::devices::read_config_file("/usr", options), "/usr: Is a directory");
+  CHECK_THROWS_WITH(pawl::devices::read_config_file("/proc/self/mem", options),
+                    "/proc/self/mem: Input/output error");
 }
 
 TEST_CASE("spans are read with their unit and refused without") {

@@ -27,7 +27,17 @@ TEST_CASE("options that would misbehave later are refused at once, by name") {
   check([](HubOptions& o) { o.defaults.backoff.jitter = 2; }, "jitter");
   check([](HubOptions& o) { o.queues["a b"] = {}; }, "queues");
   check([](HubOptions& o) { o.queues["a"].dead_letter = "a"; }, "another queue");
+  check([](HubOptions& o) { o.queues[std::string(124, 'n')] = {}; },
+        "dead_letter is needed: the name has 124 characters");
   check([](HubOptions& o) { o.queues["a"].message_bytes_max = 0; },
         "queue a: message_bytes_max is 0");
   check([](HubOptions& o) { o.endpoints.clear(); }, "endpoints");
+}
+
+TEST_CASE("the dead letters of the defaults may have a policy of their own") {
+  HubOptions options;
+  options.defaults.dead_letter = "dead";
+  options.queues["dead"] = options.defaults;
+  options.queues["dead"].max_attempts = 1;
+  CHECK_NOTHROW(pawl::check_hub_options(options));
 }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks of values on the command line, the same for every program: nothing when the value may
+// stand, else a sentence that gives the value and what is allowed.
+#pragma once
+
+#include <string>
+
+namespace pawl::devices {
+
+// What is empty is a variable that was not set, more often than not: the default is not meant.
+std::string refuse_empty(const std::string& text);
+// The name of a queue or a producer.
+std::string refuse_bad_name(const std::string& text);
+
+// `text` in quotes, cut and cleaned, to be named in a message.
+std::string quoted(const std::string& text);
+
+}  // namespace pawl::devices
