@@ -17,6 +17,9 @@ namespace {
 
 using Command = std::function<int(const Signals&)>;
 
+constexpr const char* queue_words =
+    "the queue, made at first use; a name over 123 characters has no room for NAME.dead and needs "
+    "a configured dead_letter";
 constexpr std::uint64_t concurrency_max = 1024;
 constexpr std::uint64_t prefetch_max = 1'000'000;
 constexpr std::uint64_t count_max = 1'000'000'000'000;
@@ -69,7 +72,7 @@ void add_send(CLI::App& app, Command& chosen) {
   auto arguments = std::make_shared<SendArguments>();
   CLI::App& send_app = *app.add_subcommand("send", "Send one message for each line of the input");
   add_text(send_app, "--to", arguments->endpoint, "ENDPOINT", "the device")->capture_default_str();
-  add_name(send_app, "--queue", arguments->queue, "the queue")->required();
+  add_name(send_app, "--queue", arguments->queue, queue_words)->required();
   add_text(send_app, "--file", arguments->file, "FILE", "the input; stdin if not given");
   send_app.add_flag("--null", arguments->null_separated,
                     "messages end with a NUL byte, not a newline");
@@ -94,7 +97,7 @@ void add_work(CLI::App& app, Command& chosen) {
       *app.add_subcommand("work", "Take messages: print each, or run a command over it");
   add_text(work_app, "--from", arguments->endpoint, "ENDPOINT", "the device")
       ->capture_default_str();
-  add_name(work_app, "--queue", arguments->queue, "the queue")->required();
+  add_name(work_app, "--queue", arguments->queue, queue_words)->required();
   auto* exec = add_text(work_app, "--exec", arguments->command, "CMD",
                         "run by /bin/sh -c, the body on its stdin; exit 0 acks, 65 rejects, 75 "
                         "returns, anything else is a failure to be tried again");

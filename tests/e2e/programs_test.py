@@ -94,6 +94,23 @@ class DeviceTest(unittest.TestCase):
             self.assertEqual(device.returncode, 0)
             notified.close()
 
+    def test_a_name_without_room_for_its_dead_letters_needs_some_of_another_name(self):
+        longest, named = "n" * 123, "c" * 128
+        config = QUICK + f'[queue.{named}]\ndead_letter = "c.dead"\n'
+        with Device(memory=True, config=config) as device:
+            for queue in (longest, named):
+                sent = pawl("send", "--to", device.endpoint, "--queue", queue, stdin="a\n")
+                self.assertEqual(sent.returncode, 0, sent.stderr)
+                pawl("work", "--from", device.endpoint, "--queue", queue, "--count", 1, "--exec",
+                     "exit 65")
+            self.assertEqual(rows(device)[longest + ".dead"]["ready"], 1)
+            self.assertEqual(rows(device)["c.dead"]["ready"], 1)
+            for command in (["send", "--to"], ["work", "--from"]):
+                refused = pawl(*command, device.endpoint, "--queue", "n" * 124, stdin="a\n")
+                self.assertEqual(refused.returncode, 1)
+                self.assertIn("more than 123 characters leaves no room for NAME.dead: configure a "
+                              "dead_letter for it, or use a shorter name", refused.stderr)
+
     def test_strict_refuses_queues_that_are_not_configured(self):
         with Device("--strict", memory=True, config="[queue.known]\n") as device:
             known = pawl("send", "--to", device.endpoint, "--queue", "known", stdin="a\n")
