@@ -23,9 +23,10 @@ struct ExecResult {
 
 inline constexpr std::size_t complaint_bytes_max = 900;  // leaves room for "exit 3: " in a reason
 
-// Runs `/bin/sh -c command` in a process group of its own with `input` on its stdin and
-// `environment` ("NAME=value") added to ours. Its stdout is ours; its stderr is passed on and its
-// tail kept. Returns when it has ended, or at once (killing the group) when abandon_fd is readable.
+// Runs `/bin/sh -c command` in a process group of its own with `input` on its stdin and no other
+// environment than `environment` ("NAME=value"). Its stdout is ours; its stderr is passed on and
+// its tail kept. Returns when it has ended, or at once (killing the group) when abandon_fd is
+// readable.
 ExecResult run_command(const std::string& command, std::span<const std::byte> input,
                        const std::vector<std::string>& environment, int abandon_fd);
 

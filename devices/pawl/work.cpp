@@ -18,6 +18,7 @@
 #include "core/transport/wake_up.hpp"
 #include "devices/pawl/commands.hpp"
 #include "devices/pawl/exec.hpp"
+#include "devices/pawl/message_environment.hpp"
 
 namespace pawl::devices {
 namespace {
@@ -78,31 +79,16 @@ class Control {
   std::thread thread_;
 };
 
-// "content-type" → "PAWL_HEADER_CONTENT_TYPE=…". A value with a NUL in it ends there.
-std::string header_variable(const std::string& name, const std::string& value) {
-  std::string variable = "PAWL_HEADER_";
-  for (const char c : name) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
-    variable += plain ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : '_';
-  }
-  return variable + "=" + value;
-}
-
 std::vector<std::string> environment_of(const Delivery& delivery) {
-  std::vector<std::string> variables = {
-      "PAWL_ID=" + delivery.id(),
-      "PAWL_QUEUE=" + std::string(delivery.queue()),
-      "PAWL_ATTEMPT=" + std::to_string(delivery.attempt()),
-  };
-  for (const auto& [name, value] : delivery.headers()) {
-    variables.push_back(header_variable(name, value));
-  }
-  // Of a dead letter: where it came from, and why it came.
+  MessageAbout about{.id = delivery.id(),
+                     .queue = std::string(delivery.queue()),
+                     .attempt = delivery.attempt(),
+                     .headers = delivery.headers()};
   if (const auto history = delivery.history(); !history.empty()) {
-    variables.push_back("PAWL_ORIGIN=" + delivery.origin());
-    variables.push_back("PAWL_REASON=" + history.back().reason);
+    about.origin = delivery.origin();
+    about.reason = history.back().reason;
   }
-  return variables;
+  return message_environment(about, environ);
 }
 
 constexpr int exit_rejects = 65;  // EX_DATAERR

@@ -246,6 +246,20 @@ class WorkTest(unittest.TestCase):
                 "two", "linesPAWL_ATTEMPT=1", "PAWL_HEADER_CONTENT_TYPE=text/plain",
                 "PAWL_ID=q/0/0", "PAWL_QUEUE=q"])
 
+    def test_headers_are_told_by_one_rule_and_never_become_other_variables(self):
+        with Device() as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", "--header", "a_b=underscore",
+                 "--header", "a-b=hyphen", "--header", "LD_PRELOAD=/evil.so", "--header",
+                 "x\nPATH=y=z", stdin="m\n")
+            os.environ["PAWL_HEADER_LEFT"] = os.environ["PAWL_REASON"] = "of another message"
+            self.addCleanup(os.environ.pop, "PAWL_HEADER_LEFT")
+            self.addCleanup(os.environ.pop, "PAWL_REASON")
+            result = self.work(device, "env | grep -a -e ^PAWL_HEADER_ -e ^PAWL_REASON "
+                                       "-e ^LD_PRELOAD -e ^PATH=y | sort", "--count", 1)
+            self.assertEqual(result.stdout.splitlines(), [
+                "PAWL_HEADER_A_B=hyphen", "PAWL_HEADER_LD_PRELOAD=/evil.so",
+                "PAWL_HEADER_X_PATH=y=z"])
+
     def test_G3_failures_go_to_the_dead_letters_with_the_tail_of_stderr(self):
         with Device(config=QUICK) as device:
             pawl("send", "--to", device.endpoint, "--queue", "q", stdin="bad\n")
