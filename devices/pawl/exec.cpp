@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -95,16 +96,21 @@ class Command {
     set_nonblocking(complaints_.get());
   }
 
-  ExecResult finish(std::span<const std::byte> body, int abandon_fd) {
+  ExecResult finish(std::span<const std::byte> body, const ExecBounds& bounds) {
     ExecResult result;
-    const bool abandoned = !attend(body, abandon_fd);
-    if (abandoned) kill(-pid_, SIGKILL);
+    Attended attended = attend(body, bounds);
+    const bool late = attended == Attended::too_late;
+    if (late) attended = ask_to_end(bounds);
+    // Not reaped yet, it still keeps its group's number from being given to another.
+    if (late || attended == Attended::abandoned) kill(-pid_, SIGKILL);
     int status = 0;
     while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
     listen();
     result.complaint = printable_tail(tail_, complaint_bytes_max);
-    if (abandoned) {
+    if (late) {
+      result.end = ExecResult::End::too_late;
+    } else if (attended == Attended::abandoned) {
       result.end = ExecResult::End::abandoned;
     } else if (WIFEXITED(status)) {
       result.end = ExecResult::End::exited;
@@ -117,21 +123,57 @@ class Command {
   }
 
  private:
-  // Until the command has ended; false when it is to be abandoned. A grandchild that keeps the
-  // pipes open is not waited for.
-  bool attend(std::span<const std::byte> body, int abandon_fd) {
+  enum class Attended : std::uint8_t { ended, abandoned, too_late };
+
+  // Until the command has ended. A grandchild that keeps the pipes open is not waited for.
+  Attended attend(std::span<const std::byte> body, const ExecBounds& bounds) {
+    const auto until = deadline_after(bounds.time_max);
     for (;;) {
       if (body.empty()) input_.reset();
-      pollfd watched[] = {{abandon_fd, POLLIN, 0},
+      pollfd watched[] = {{bounds.abandon_fd, POLLIN, 0},
                           {ended_.get(), POLLIN, 0},
                           {complaints_.get(), POLLIN, 0},
                           {input_.get(), POLLOUT, 0}};
-      if (poll(watched, 4, -1) < 0) continue;
-      if (watched[0].revents != 0) return false;
+      if (poll(watched, 4, bounds.time_max.count() == 0 ? -1 : left(until)) < 0) continue;
+      if (watched[0].revents != 0) return Attended::abandoned;
       if (watched[2].revents != 0) listen();
       if (watched[3].revents != 0) feed(body);
-      if (watched[1].revents != 0) return true;
+      if (watched[1].revents != 0) return Attended::ended;
+      if (bounds.time_max.count() != 0 && left(until) == 0) return Attended::too_late;
     }
+  }
+
+  // SIGTERM to the whole group, and the grace for the whole of it: the shell is gone at once, while
+  // what it started may still be cleaning up. It is, for as long as somebody has our stderr.
+  Attended ask_to_end(const ExecBounds& bounds) {
+    input_.reset();
+    kill(-pid_, SIGTERM);
+    const auto until = deadline_after(bounds.grace);
+    bool ended = false;
+    while (!ended || complaints_.get() >= 0) {
+      pollfd watched[] = {{bounds.abandon_fd, POLLIN, 0},
+                          {ended ? -1 : ended_.get(), POLLIN, 0},
+                          {complaints_.get(), POLLIN, 0}};
+      if (poll(watched, 3, left(until)) < 0) continue;
+      if (watched[0].revents != 0) return Attended::abandoned;
+      if (watched[2].revents != 0) listen();
+      if (watched[1].revents != 0) ended = true;
+      if (left(until) == 0) return Attended::too_late;
+    }
+    return Attended::ended;
+  }
+
+  using Clock = std::chrono::steady_clock;
+
+  // Far enough for anybody, and short enough to be added to a clock.
+  static Clock::time_point deadline_after(std::chrono::milliseconds span) {
+    return Clock::now() + std::min<std::chrono::milliseconds>(span, std::chrono::hours(24 * 365));
+  }
+
+  // Milliseconds for poll(), rounded up; 0 once the time has passed.
+  static int left(Clock::time_point until) {
+    const auto span = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+    return static_cast<int>(std::clamp<std::int64_t>(span.count(), 0, 3'600'000));
   }
 
   void feed(std::span<const std::byte>& body) {
@@ -206,7 +248,7 @@ std::string printable_tail(const std::string& text, std::size_t bytes_max) {
 }
 
 ExecResult run_command(const std::string& command, std::span<const std::byte> input,
-                       const std::vector<std::string>& environment, int abandon_fd) {
+                       const std::vector<std::string>& environment, const ExecBounds& bounds) {
   Pipe to_stdin, from_stderr;
   ExecResult result;
   if (!open_pipe(to_stdin) || !open_pipe(from_stderr)) {
@@ -221,7 +263,7 @@ ExecResult run_command(const std::string& command, std::span<const std::byte> in
   }
   to_stdin.out.reset();
   from_stderr.in.reset();
-  return Command(pid, std::move(to_stdin.in), std::move(from_stderr.out)).finish(input, abandon_fd);
+  return Command(pid, std::move(to_stdin.in), std::move(from_stderr.out)).finish(input, bounds);
 }
 
 }  // namespace pawl::devices

@@ -98,9 +98,11 @@ void add_work(CLI::App& app, Command& chosen) {
   add_text(work_app, "--from", arguments->endpoint, "ENDPOINT", "the device")
       ->capture_default_str();
   add_name(work_app, "--queue", arguments->queue, queue_words)->required();
-  auto* exec = add_text(work_app, "--exec", arguments->command, "CMD",
-                        "run by /bin/sh -c, the body on its stdin; exit 0 acks, 65 rejects, 75 "
-                        "returns, anything else is a failure to be tried again");
+  auto* exec = add_text(
+      work_app, "--exec", arguments->command, "CMD",
+      "run by /bin/sh -c, the body on its stdin; exit 0 acks, 65 rejects, 75 returns (later "
+      "each time, dead after the queue's handouts_max), anything else is a "
+      "failure to be tried again; ended after the queue's handler_timeout");
   add_count(work_app, "--concurrency", concurrency_max, arguments->concurrency,
             "commands at once (1)")
       ->needs(exec);

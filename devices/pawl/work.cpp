@@ -3,81 +3,27 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cinttypes>
+#include <climits>
+#include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <memory>
-#include <mutex>
-#include <thread>
+#include <vector>
 
 #include <pawl/worker.hpp>
 
-#include "core/transport/wake_up.hpp"
 #include "devices/pawl/commands.hpp"
 #include "devices/pawl/exec.hpp"
 #include "devices/pawl/message_environment.hpp"
+#include "devices/pawl/return_delays.hpp"
+#include "devices/pawl/work_control.hpp"
 
 namespace pawl::devices {
 namespace {
 
 using namespace std::chrono_literals;
-
-// The first signal drains the worker at hand, the second abandons what runs.
-class Control {
- public:
-  explicit Control(const Signals& signals) : signals_(signals), thread_([this] { run(); }) {}
-  ~Control() {
-    done_.signal();
-    thread_.join();
-  }
-  Control(const Control&) = delete;
-  Control& operator=(const Control&) = delete;
-
-  // The worker that signals stop from now on; null before it goes away. False if one has come.
-  bool attend(Worker* worker) {
-    const std::lock_guard lock(mutex_);
-    worker_ = worker;
-    return !stopping_;
-  }
-  // Ends the work from within a handler: a command or stdout cannot go on.
-  void stop() {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    if (worker_ != nullptr) worker_->stop();
-  }
-  int abandon_fd() const { return abandon_.fd(); }
-  bool stopping() const { return stopping_; }
-  int abandoned_by() const { return abandoned_by_; }
-
- private:
-  void run() {
-    pollfd watched[] = {{signals_.fd(), POLLIN, 0}, {done_.fd(), POLLIN, 0}};
-    while (watched[1].revents == 0) {
-      if (poll(watched, 2, -1) < 0) continue;
-      const int signal = signals_.take();
-      if (signal == 0) continue;
-      if (stopping_) {
-        abandoned_by_ = signal;
-        abandon_.signal();
-      } else {
-        std::fputs("pawl work: finishing what is in hand; once more to stop at once\n", stderr);
-        stop();
-      }
-    }
-  }
-
-  const Signals& signals_;
-  std::mutex mutex_;
-  Worker* worker_ = nullptr;
-  std::atomic<bool> stopping_{false};
-  std::atomic<int> abandoned_by_{0};
-  transport::WakeUp abandon_;
-  transport::WakeUp done_;
-  std::thread thread_;
-};
 
 std::vector<std::string> environment_of(const Delivery& delivery) {
   MessageAbout about{.id = delivery.id(),
@@ -91,77 +37,137 @@ std::vector<std::string> environment_of(const Delivery& delivery) {
   return message_environment(about, environ);
 }
 
-constexpr int exit_rejects = 65;  // EX_DATAERR
-constexpr int exit_returns = 75;  // EX_TEMPFAIL
+constexpr int exit_rejects = 65;     // EX_DATAERR
+constexpr int exit_returns = 75;     // EX_TEMPFAIL
+constexpr int exit_by_signal = 128;  // what a shell adds to the signal that ended its last command
 
 // Runs the command over one message; its exit code becomes the outcome.
 class Execute {
  public:
-  Execute(const std::string& command, const Worker& worker, const Control& control)
-      : command_(command), worker_(worker), control_(control) {}
+  Execute(const std::string& command, const Worker& worker, WorkControl& control,
+          ReturnDelays& delays)
+      : command_(command), worker_(worker), control_(control), delays_(delays) {}
 
   void operator()(const Delivery& delivery) const {
+    const ExecBounds bounds{.abandon_fd = control_.abandon_fd(),
+                            .time_max = worker_.handler_timeout()};
     const ExecResult result =
-        run_command(command_, delivery.body(), environment_of(delivery), control_.abandon_fd());
-    const std::string tail = result.complaint.empty() ? "" : ": " + result.complaint;
+        run_command(command_, delivery.body(), environment_of(delivery), bounds);
     switch (result.end) {
       case ExecResult::End::abandoned: throw Return();
-      case ExecResult::End::failed: throw Nack("not started" + tail);
-      case ExecResult::End::killed: throw Nack("signal " + std::to_string(result.status) + tail);
-      case ExecResult::End::exited: break;
+      case ExecResult::End::too_late: fail_late(delivery, bounds, result);
+      case ExecResult::End::failed: fail(delivery, "not started", result);
+      case ExecResult::End::killed:
+        give_back_if_unread(result.status);
+        fail(delivery, "signal " + std::to_string(result.status), result);
+      case ExecResult::End::exited: return settle(delivery, result);
     }
-    if (result.status == 0) return;
-    if (result.status == exit_returns) throw Return(worker_.first_backoff());
-    const std::string reason = "exit " + std::to_string(result.status) + tail;
-    if (result.status == exit_rejects) throw Reject(reason);
-    throw Nack(reason);
   }
 
  private:
+  void settle(const Delivery& delivery, const ExecResult& result) const {
+    if (result.status == exit_returns) {
+      throw Return(delays_.next(delivery.offset(), worker_.first_backoff()));
+    }
+    delays_.forget(delivery.offset());
+    if (result.status == 0) return;
+    if (result.status > exit_by_signal) give_back_if_unread(result.status - exit_by_signal);
+    const std::string words = "exit " + std::to_string(result.status);
+    if (result.status != exit_rejects) fail(delivery, words, result);
+    say(delivery, "rejected", words, result);
+    throw Reject(reason(words, result));
+  }
+
+  [[noreturn]] void fail(const Delivery& delivery, const std::string& words,
+                         const ExecResult& result) const {
+    delays_.forget(delivery.offset());
+    say(delivery, "attempt " + std::to_string(delivery.attempt()) + " failed", words, result);
+    throw Nack(reason(words, result));
+  }
+
+  // The worker itself fails the message at this moment; who of us is first does not matter.
+  [[noreturn]] void fail_late(const Delivery& delivery, const ExecBounds& bounds,
+                              const ExecResult& result) const {
+    delays_.forget(delivery.offset());
+    say(delivery, "stopped, its outcome is stale",
+        "ran for " + std::to_string(bounds.time_max.count()) + " ms, the queue's handler_timeout",
+        result);
+    throw Nack(reason("handler time-out", result));
+  }
+
+  // A command that wrote where nobody reads is not to blame for that, and no other would do better.
+  void give_back_if_unread(int signal) const {
+    if (signal != SIGPIPE || !output_is_broken()) return;
+    control_.lose_output(EPIPE);
+    throw Return();
+  }
+
+  static std::string reason(const std::string& words, const ExecResult& result) {
+    return result.complaint.empty() ? words : words + ": " + result.complaint;
+  }
+
+  // The command's own words have been passed on: their last line shows which of them these were.
+  static void say(const Delivery& delivery, const std::string& outcome, const std::string& words,
+                  const ExecResult& result) {
+    const std::string last = result.complaint.substr(result.complaint.rfind('\n') + 1);
+    std::fprintf(stderr, "pawl work: %s: %s: %s%s%s\n", delivery.id().c_str(), outcome.c_str(),
+                 words.c_str(), last.empty() ? "" : ": ", last.c_str());
+  }
+
   const std::string& command_;
   const Worker& worker_;
-  const Control& control_;
+  WorkControl& control_;
+  ReturnDelays& delays_;
 };
 
 // Writes bodies to stdout, each with a newline, before they are acked.
 class Print {
  public:
-  explicit Print(Control& control) : control_(control) {}
+  explicit Print(WorkControl& control) : control_(control) {}
 
-  void operator()(std::span<const Delivery> batch) {
+  // What was not written to its end goes back.
+  void operator()(std::span<const Delivery> batch, std::span<BatchOutcome> outcomes) {
     text_.clear();
-    for (const Delivery& delivery : batch) text_.append(delivery.text()).push_back('\n');
-    if (!write_all(text_)) {
-      control_.stop();
-      throw Return();
+    ends_.clear();
+    for (const Delivery& delivery : batch) {
+      text_.append(delivery.text()).push_back('\n');
+      ends_.push_back(text_.size());
+    }
+    const std::size_t written = write_text();
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (ends_[i] > written) outcomes[i].verdict = Verdict::give_back;
     }
   }
-  bool failed() const { return failed_; }
 
  private:
-  // False when stdout is closed, or when nobody reads it and the second signal has come.
-  bool write_all(std::string_view text) {
+  // How much of the text was written: less when stdout takes no more, or when nobody reads it and
+  // the second signal has come.
+  std::size_t write_text() {
     pollfd watched[] = {{STDOUT_FILENO, POLLOUT, 0}, {control_.abandon_fd(), POLLIN, 0}};
-    while (!text.empty()) {
+    std::size_t written = 0;
+    while (written < text_.size()) {
+      if (control_.output_lost()) return written;
       if (poll(watched, 2, -1) < 0) continue;
-      if (watched[1].revents != 0) return false;
-      // A pipe that is writable takes at least PIPE_BUF bytes without blocking.
-      const ssize_t wrote =
-          write(STDOUT_FILENO, text.data(), std::min<std::size_t>(text.size(), 4096));
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote < 0) {
-        std::fprintf(stderr, "pawl work: stdout: %s\n", std::strerror(errno));
-        failed_ = true;
-        return false;
+      if (watched[1].revents != 0) {
+        control_.stop();
+        return written;
       }
-      text.remove_prefix(static_cast<std::size_t>(wrote));
+      // A pipe that is writable takes at least PIPE_BUF bytes without blocking.
+      const std::size_t size = std::min<std::size_t>(text_.size() - written, PIPE_BUF);
+      const ssize_t wrote = write(STDOUT_FILENO, text_.data() + written, size);
+      if (wrote < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (wrote < 0) {
+        control_.lose_output(errno);
+        return written;
+      }
+      written += static_cast<std::size_t>(wrote);
     }
-    return true;
+    return written;
   }
 
-  Control& control_;
+  WorkControl& control_;
   std::string text_;
-  bool failed_ = false;
+  std::vector<std::size_t> ends_;  // of each message in it
 };
 
 WorkerOptions worker_options(const WorkArguments& arguments, std::uint64_t count_max) {
@@ -200,17 +206,16 @@ struct Totals {
 };
 
 // One worker, until it ends; true if `count_max` ended it.
-bool run_worker(const WorkArguments& arguments, std::uint64_t count_max, Control& control,
-                Print& print, Totals& totals) {
+bool run_worker(const WorkArguments& arguments, std::uint64_t count_max, WorkControl& control,
+                ReturnDelays& delays, Totals& totals) {
   Worker worker(worker_options(arguments, count_max));
   if (!control.attend(&worker)) return false;
   RunEnd end = RunEnd::closed;
   try {
     if (arguments.command.empty()) {
-      end = worker.run_batch(
-          [&](std::span<const Delivery> batch, std::span<BatchOutcome>) { print(batch); });
+      end = worker.run_batch(Print(control));
     } else {
-      end = worker.run(Execute(arguments.command, worker, control));
+      end = worker.run(Execute(arguments.command, worker, control, delays));
     }
   } catch (...) {
     control.attend(nullptr);
@@ -225,12 +230,12 @@ bool run_worker(const WorkArguments& arguments, std::uint64_t count_max, Control
 }  // namespace
 
 int work(const WorkArguments& arguments, const Signals& signals) {
-  Control control(signals);
-  Print print(control);
+  WorkControl control(signals, arguments.command.empty());
+  ReturnDelays delays;
   Totals totals;
   // What was returned or lost is not settled: another worker goes on for the rest of --count.
   while (run_worker(arguments, arguments.count == 0 ? 0 : arguments.count - totals.settled(),
-                    control, print, totals) &&
+                    control, delays, totals) &&
          totals.settled() < arguments.count) {
   }
   std::fprintf(stderr,
@@ -242,7 +247,7 @@ int work(const WorkArguments& arguments, const Signals& signals) {
     std::fprintf(stderr, "pawl work: no device at %s\n", arguments.endpoint.c_str());
     return 1;
   }
-  return totals.clean && !print.failed() ? 0 : 1;
+  return totals.clean && !control.output_lost() ? 0 : 1;
 }
 
 }  // namespace pawl::devices

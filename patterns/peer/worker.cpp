@@ -111,6 +111,11 @@ std::chrono::milliseconds Worker::first_backoff() const {
       Duration(shell_->bench().first_backoff_us.load()));
 }
 
+std::chrono::milliseconds Worker::handler_timeout() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      Duration(shell_->bench().handler_timeout_us.load()));
+}
+
 bool Worker::drain(std::chrono::milliseconds deadline) {
   const Instant end = peer::deadline_after(peer::read_clock(), deadline);
   shell_->bench().end(RunEnd::drained);

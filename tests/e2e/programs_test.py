@@ -287,6 +287,106 @@ class WorkTest(unittest.TestCase):
             self.assertEqual(result.stdout, "1\n")
             self.assertIn("acked 1, nacked 0, rejected 0, returned 1", last_lines(result)[0])
 
+    def test_G3_exit_75_waits_longer_each_time_so_that_an_outage_uses_up_no_handouts(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="later\n")
+            work = start_pawl("work", "--from", device.endpoint, "--queue", "q", "--exec",
+                              "date +%s%N; exit 75")
+            times = [int(work.stdout.readline()) / 1e6 for _ in range(5)]
+            work.send_signal(signal.SIGTERM)
+            _, said = work.communicate(timeout=DEADLINE_S)
+            self.assertEqual(work.returncode, 0, said)
+            waits = [after - before for before, after in zip(times, times[1:])]
+            for wait, least in zip(waits, (50, 100, 200, 400)):
+                self.assertGreaterEqual(wait, least - 1, waits)
+
+    def test_G3_a_command_that_outlasts_the_handler_timeout_is_ended_and_its_place_is_free(self):
+        config = QUICK + '[queue.q]\nhandler_timeout = "500ms"\nmax_attempts = 1\n'
+        with Device(config=config) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="slow\nfast\n")
+            result = self.work(device, 'read body; echo "$body $$"; '
+                                       'case $body in slow) exec sleep 1000;; esac', "--count", 2)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            slow, fast = result.stdout.splitlines()
+            self.assertTrue(slow.startswith("slow ") and fast.startswith("fast "), result.stdout)
+            with self.assertRaises(ProcessLookupError):
+                os.kill(int(slow.split()[1]), 0)
+            self.assertIn("pawl work: q/0/0: stopped, its outcome is stale: ran for 500 ms, the "
+                          "queue's handler_timeout", result.stderr)
+            self.assertIn("acked 1, nacked 1, rejected 0,", last_lines(result)[0])
+            row = rows(device)["q"]
+            self.assertEqual((row["acked"], row["dead"], row["leased"]), (1, 1, 0))
+            dead = self.work(device, 'echo "$PAWL_REASON"', "--count", 1, queue="q.dead")
+            self.assertRegex(dead.stdout, "^handler time-out")
+
+    def test_why_a_message_failed_or_was_rejected_is_told_with_its_id(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="3\n65\n")
+            result = self.work(device, 'read code; echo "no such" >&2; echo order >&2; exit $code',
+                               "--count", 3)
+            self.assertIn("pawl work: q/0/0: attempt 1 failed: exit 3: order\n", result.stderr)
+            self.assertIn("pawl work: q/0/1: rejected: exit 65: order\n", result.stderr)
+
+    def test_a_reader_that_ends_ends_the_work_and_nothing_is_lost(self):
+        with Device(config=QUICK) as device:
+            work = start_pawl("work", "--from", device.endpoint, "--queue", "q")
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\n")
+            self.assertEqual(work.stdout.readline(), "a\n")
+            work.stdout.close()  # as `head -1` does; nothing is written after that
+            said = work.stderr.read()
+            self.assertEqual(work.wait(DEADLINE_S), 1, said)
+            self.assertIn("standard output takes no more (Broken pipe): what was not written goes "
+                          "back to the queue", said)
+            self.assertIn("acked 1, nacked 0, rejected 0, returned 0, stale 0", said)
+            work.stdin.close()
+            work.stderr.close()
+
+    def test_G1_what_could_not_be_printed_goes_back_uncounted(self):
+        with Device(config=QUICK) as device:
+            lines = "".join(f"{i}\n" for i in range(300))
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin=lines)
+            with open("/dev/full", "w", encoding="ascii") as full:
+                result = subprocess.run(
+                    [PAWL, "work", "--from", device.endpoint, "--queue", "q"], stdout=full,
+                    stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S, check=False)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("standard output takes no more (No space left on device)", result.stderr)
+            self.assertRegex(last_lines(result)[0],
+                             r"^acked 0, nacked 0, rejected 0, returned \d+, stale 0$")
+            row = rows(device)["q"]
+            self.assertEqual((row["ready"], row["acked"], row["retried"]), (300, 0, 0))
+
+    def test_G1_what_was_written_before_the_reader_ended_is_acked_and_the_rest_goes_back(self):
+        with Device(config=QUICK) as device:
+            body = "x" * 1000
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin=f"{body}\n" * 200)
+            work = start_pawl("work", "--from", device.endpoint, "--queue", "q")
+            self.assertEqual(work.stdout.readline(), body + "\n")
+            work.stdout.close()
+            said = work.stderr.read()
+            self.assertEqual(work.wait(DEADLINE_S), 1, said)
+            row = rows(device)["q"]
+            acked = int(re.search(r"^acked (\d+), nacked 0, rejected 0, returned \d+, stale 0$",
+                                  said, re.MULTILINE).group(1))
+            self.assertEqual((row["acked"], row["ready"]), (acked, 200 - acked))
+            self.assertTrue(0 < acked < 200, acked)
+            work.stdin.close()
+            work.stderr.close()
+
+    def test_commands_that_write_where_nobody_reads_are_not_to_blame(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\n")
+            work = start_pawl("work", "--from", device.endpoint, "--queue", "q", "--exec", "cat")
+            self.assertEqual(work.stdout.read(1), "a")
+            work.stdout.close()
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="b\n")
+            said = work.stderr.read()
+            self.assertEqual(work.wait(DEADLINE_S), 1, said)
+            row = rows(device)["q"]
+            self.assertEqual((row["acked"], row["ready"], row["retried"]), (1, 1, 0), said)
+            work.stdin.close()
+            work.stderr.close()
+
     def test_mistakes_are_refused_before_anything_is_taken(self):
         number = "is not allowed: a whole number from 1 to"
         for arguments, remedy in (

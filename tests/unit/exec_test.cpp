@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "core/transport/wake_up.hpp"
@@ -17,11 +18,12 @@ using End = ExecResult::End;
 
 namespace {
 
+using namespace std::chrono_literals;
+
 ExecResult run(const std::string& command, const std::string& input = "") {
-  const pawl::transport::WakeUp never;
   std::signal(SIGPIPE, SIG_IGN);
   return run_command(command, std::as_bytes(std::span(input)), {"PAWL_ID=q/0/7", "PAWL_ATTEMPT=1"},
-                     never.fd());
+                     {});
 }
 
 }  // namespace
@@ -57,8 +59,45 @@ TEST_CASE("a child that a command leaves behind is not waited for") {
 TEST_CASE("an abandoned command is killed at once, with its children") {
   const pawl::transport::WakeUp abandon;
   abandon.signal();
-  const ExecResult result = run_command("sleep 100; true", {}, {}, abandon.fd());
+  const ExecResult result = run_command("sleep 100; true", {}, {}, {.abandon_fd = abandon.fd()});
   CHECK(result.end == End::abandoned);
+}
+
+TEST_CASE("a command that runs for too long is told to end, and what it then says is kept") {
+  const char* const tidy = "trap 'echo tidied >&2; exit 0' TERM; sleep 100 & wait";
+  const ExecResult result = run_command(tidy, {}, {}, {.time_max = 500ms, .grace = 60s});
+  CHECK(result.end == End::too_late);
+  CHECK(result.complaint == "tidied");
+}
+
+TEST_CASE("what a command started has the same grace as itself") {
+  const char* const parent = "(trap 'echo child >&2; exit' TERM; sleep 100 & wait) & wait";
+  const ExecResult result = run_command(parent, {}, {}, {.time_max = 500ms, .grace = 60s});
+  CHECK(result.end == End::too_late);
+  CHECK(result.complaint == "child");
+}
+
+TEST_CASE("a command that does not end when told to is killed, with its children") {
+  const ExecResult result =
+      run_command("trap '' TERM; sleep 100; true", {}, {}, {.time_max = 50ms, .grace = 50ms});
+  CHECK(result.end == End::too_late);
+}
+
+TEST_CASE("the grace of a command ends when it is abandoned") {
+  const std::string fifo = "/tmp/pawl-exec-" + std::to_string(getpid());
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  const pawl::transport::WakeUp abandon;
+  std::thread once_told([&] {
+    std::string line;
+    std::getline(std::ifstream(fifo), line);
+    abandon.signal();
+  });
+  const std::string stubborn = "trap 'echo told >" + fifo + "' TERM; while :; do sleep 100; done";
+  const ExecResult result =
+      run_command(stubborn, {}, {}, {.abandon_fd = abandon.fd(), .time_max = 50ms, .grace = 1h});
+  once_told.join();
+  unlink(fifo.c_str());
+  CHECK(result.end == End::too_late);
 }
 
 TEST_CASE("a tail begins at a whole character and holds nothing a terminal would obey") {

@@ -128,6 +128,8 @@ class Worker {
   // The queue's first backoff, as the hub gave it with the queue; 1 s before that. For a Return
   // that should not come round at once.
   std::chrono::milliseconds first_backoff() const;
+  // How long the queue lets one handler run, as the hub gave it with the queue; 0: no limit.
+  std::chrono::milliseconds handler_timeout() const;
 
   // Gives back what was not started, lets what was started finish; run then returns. True when
   // everything is settled by the deadline. May be called from a handler with deadline 0.
