@@ -14,6 +14,9 @@ namespace pawl::devices {
 
 inline constexpr const char* default_endpoint = "tcp://127.0.0.1:7295";
 
+// What becomes of a send that the device holds back: its queue or its disk is full.
+enum class OnFull : std::uint8_t { wait, fail };
+
 struct SendArguments {
   std::string endpoint = default_endpoint;
   std::string queue{};
@@ -23,6 +26,7 @@ struct SendArguments {
   std::string producer{};              // empty: anonymous
   bool durable = false;
   std::chrono::milliseconds wait{30'000};  // for an absent device
+  OnFull on_full = OnFull::wait;
 };
 int send(const SendArguments& arguments, const Signals& signals);
 

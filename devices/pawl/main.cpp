@@ -86,6 +86,18 @@ void add_send(CLI::App& app, Command& chosen) {
                     "only a device that syncs to disk before it confirms will do");
   add_duration(send_app, "--wait", std::chrono::milliseconds(0), arguments->wait,
                "how long to wait for an absent device (30s)");
+  const auto read_on_full = [arguments](const std::string& text) {
+    if (text != "wait" && text != "fail") {
+      throw CLI::ValidationError("--on-full", quoted(text) + " is not allowed: wait or fail");
+    }
+    arguments->on_full = text == "wait" ? OnFull::wait : OnFull::fail;
+  };
+  send_app
+      .add_option_function<std::string>(
+          "--on-full", read_on_full,
+          "what to do while the device holds back, since the queue or the disk is full: wait, or "
+          "fail after a second (wait)")
+      ->type_name("wait|fail");
   send_app.callback([arguments, &chosen] {
     chosen = [arguments](const Signals& signals) { return send(*arguments, signals); };
   });

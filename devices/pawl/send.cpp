@@ -21,6 +21,7 @@
 #include "devices/pawl/commands.hpp"
 #include "devices/pawl/message_reader.hpp"
 #include "devices/pawl/send_watch.hpp"
+#include "devices/pawl/sent_messages.hpp"
 
 namespace pawl::devices {
 namespace {
@@ -88,11 +89,12 @@ struct Taken {
 class Sender {
  public:
   Sender(const SendArguments& arguments, const Headers& headers, Producer& producer,
-         SendWatch& watch)
+         SendWatch& watch, SentMessages& sent)
       : arguments_(arguments),
         named_(!arguments.producer.empty()),
         producer_(producer),
-        watch_(watch) {
+        watch_(watch),
+        sent_(sent) {
     message_.headers = headers;
   }
 
@@ -135,18 +137,12 @@ class Sender {
   }
 
   void send(std::uint64_t number, std::string_view body) {
-    if (!message_.headers.empty()) {
-      message_.body = body;
-      if (named_) {
-        producer_.send_at(number, message_);
-      } else {
-        producer_.send(message_);
-      }
-    } else if (named_) {
-      producer_.send_at(number, body);
-    } else {
-      producer_.send(body);
+    if (message_.headers.empty()) {
+      sent_.add(number, named_ ? producer_.send_at(number, body) : producer_.send(body));
+      return;
     }
+    message_.body = body;
+    sent_.add(number, named_ ? producer_.send_at(number, message_) : producer_.send(message_));
   }
 
   const SendArguments& arguments_;
@@ -155,6 +151,7 @@ class Sender {
   SendWatch& watch_;
   Message message_;
   Kept kept_;
+  SentMessages& sent_;
 };
 
 // Waits for the answers to everything that was sent, for as long as the device is there.
@@ -163,12 +160,19 @@ void await_answers(Producer& producer, const SendWatch& watch) {
   }
 }
 
+void report_missing(const SendResult& result, SentMessages& sent) {
+  if (result.refused != 0) {
+    std::fprintf(stderr, "pawl send: %" PRIu64 " refused, first message %" PRIu64 ": %s\n",
+                 result.refused, sent.first_refused(), result.first_refusal.c_str());
+  }
+  if (sent.first_unconfirmed() != 0) {
+    std::fprintf(stderr, "pawl send: message %" PRIu64 " is the first that was not confirmed\n",
+                 sent.first_unconfirmed());
+  }
+}
+
 void report(const SendArguments& arguments, const Taken& taken, const SendResult& result,
             std::chrono::duration<double> took) {
-  if (result.refused != 0) {
-    std::fprintf(stderr, "pawl send: %" PRIu64 " refused: %s\n", result.refused,
-                 result.first_refusal.c_str());
-  }
   if (!arguments.producer.empty()) {
     if (taken.messages != 0 && taken.kept == taken.messages) {
       std::fprintf(stderr,
@@ -190,6 +194,7 @@ int send(const SendArguments& arguments, const Signals& signals) {
 
   const auto begun = Clock::now();
   Taken taken;
+  SentMessages sent;
   SendResult result;
   auto why = SendWatch::Why::done;
   int signal = 0;
@@ -199,9 +204,9 @@ int send(const SendArguments& arguments, const Signals& signals) {
                        .name = arguments.producer,
                        .durability = arguments.durable ? Durability::synced : Durability::memory,
                        .log = [](LogLevel, std::string_view) {}});
-    SendWatch watch(producer, signals, arguments.endpoint, arguments.wait, input.size);
+    SendWatch watch(producer, signals, arguments, input.size);
     try {
-      Sender sender(arguments, *headers, producer, watch);
+      Sender sender(arguments, *headers, producer, watch, sent);
       taken = sender.run(input);
       if (sender.forgotten()) {
         watch.say(
@@ -219,6 +224,7 @@ int send(const SendArguments& arguments, const Signals& signals) {
     signal = watch.signal();
     result = producer.close(why == SendWatch::Why::done ? 2s : 0s);
   }
+  report_missing(result, sent);
   report(arguments, taken, result, Clock::now() - begun);
   if (why == SendWatch::Why::signal) return 128 + signal;
   const bool all = taken.whole && why == SendWatch::Why::done && result.confirmed == taken.messages;

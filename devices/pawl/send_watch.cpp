@@ -4,9 +4,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "devices/numbers.hpp"
+#include "devices/pawl/stat_query.hpp"
 
 namespace pawl::devices {
 
@@ -16,15 +19,20 @@ using Clock = std::chrono::steady_clock;
 constexpr auto look_every = 100ms;            // of the bar, and of the device's presence
 constexpr auto interrupted_deadline = 300ms;  // for confirms that are on their way at Ctrl-C
 constexpr int bar_columns = 30;
+constexpr auto held_after = 1s;
+// A slow worker lets a full queue go on message by message: each time it is said later.
+constexpr std::chrono::milliseconds held_after_max = 1min;
+constexpr auto stat_deadline = 500ms;
 
-SendWatch::SendWatch(Producer& producer, const Signals& signals, std::string endpoint,
-                     std::chrono::milliseconds absent_max, std::uint64_t input_bytes)
+SendWatch::SendWatch(Producer& producer, const Signals& signals, const SendArguments& arguments,
+                     std::uint64_t input_bytes)
     : producer_(producer),
       signals_(signals),
-      endpoint_(std::move(endpoint)),
-      absent_max_(absent_max),
+      arguments_(arguments),
       input_bytes_(input_bytes),
       on_terminal_(isatty(STDERR_FILENO) == 1),
+      answered_at_(Clock::now()),
+      held_after_(held_after),
       thread_([this] { run(); }) {}
 
 void SendWatch::run() {
@@ -46,13 +54,47 @@ void SendWatch::run() {
       ended_.signal();
       return;
     }
-    if (now - present_at > absent_max_) {
-      say("no device at " + endpoint_ + " for " + std::to_string(absent_max_.count() / 1000) +
-          " s (--wait)");
+    if (now - present_at > arguments_.wait) {
+      say("no device at " + arguments_.endpoint + " for " +
+          std::to_string(arguments_.wait.count() / 1000) + " s (--wait)");
       return end(Why::absent, 0ms);
     }
+    if (is_held(now, state)) on_held();
+    if (ended()) return;
     if (on_terminal_) draw();
   }
+}
+
+// True once each time that the device has answered nothing for a while, though it could.
+bool SendWatch::is_held(Clock::time_point now, ConnectionState state) {
+  const SendResult so_far = producer_.progress();
+  const std::uint64_t answered = so_far.confirmed + so_far.refused;
+  const bool goes_on = answered != std::exchange(answered_, answered);
+  if (goes_on && std::exchange(held_, false)) {
+    say("going on");
+    held_after_ = std::min(2 * held_after_, held_after_max);
+  }
+  if (goes_on || so_far.unconfirmed == 0 || state != ConnectionState::open) answered_at_ = now;
+  return !held_ && now - answered_at_ >= held_after_;
+}
+
+static bool is_without_space(const Json& device) {
+  const auto free_bytes = device.is_object() ? device.find("free_bytes") : device.end();
+  return free_bytes != device.end() && *free_bytes == 0;
+}
+
+// Only a device that answers holds back; one that does not is about to be found absent.
+void SendWatch::on_held() {
+  const auto stat = query_stat(arguments_.endpoint, stat_deadline);
+  if (!stat) return;
+  const std::string why =
+      is_without_space((*stat)["device"]) ? "the device has no space left" : "the queue is full";
+  if (arguments_.on_full == OnFull::fail) {
+    say(why + ": giving up (--on-full fail)");
+    return end(Why::full, 0ms);
+  }
+  say(why + ": waiting; workers make room, --on-full fail would give up");
+  held_ = true;
 }
 
 void SendWatch::end(Why why, std::chrono::milliseconds last_chance) {
@@ -94,6 +136,7 @@ void SendWatch::stop() {
   stop_.signal();
   if (!thread_.joinable()) return;
   thread_.join();
+  if (held_) is_held(Clock::now(), producer_.state());  // it may have gone on since the last look
   const std::lock_guard lock(terminal_);
   clear();
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real processes for tests: a device on a port of its own, and pawl's commands."""
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,16 @@ PROGRAMS = os.environ.get("PAWL_PROGRAMS", "build/release/bin")
 PAWL = os.path.join(PROGRAMS, "pawl")
 PAWL_QUEUE = os.path.join(PROGRAMS, "pawl-queue")
 DEADLINE_S = 30
+# Short spans, so that what fails comes round soon.
+QUICK = """
+[hub]
+lease = "1s"
+beat = "100ms"
+margin = "50ms"
+[defaults]
+max_attempts = 2
+backoff = { initial = "50ms", factor = 1.0, max = "50ms", jitter = 0.0 }
+"""
 
 
 class Device:
@@ -76,3 +87,12 @@ def pawl(*arguments, stdin="", timeout=DEADLINE_S, env=None):
 def start_pawl(*arguments):
     return subprocess.Popen([PAWL, *map(str, arguments)], stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def last_lines(result, count=1):
+    return result.stderr.splitlines()[-count:]
+
+
+def rows(device):
+    stat = pawl("stat", "--at", device.endpoint, "--json")
+    return {row["name"]: row for row in json.loads(stat.stdout)["queues"]}
