@@ -1,84 +1,74 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""worker.py ENDPOINT QUEUE [--count N]: prints each message's body and a newline, then acks it, and
-ends after N. PAWL/1 by hand (docs/protocol.md), on pyzmq and msgpack alone."""
+"""worker.py ENDPOINT QUEUE [--count N]: prints each message, then acks it; ends after N acks."""
 import collections, sys, time
 
-import msgpack, zmq
+import msgpack, zmq  # nothing else: PAWL/1 by hand, as docs/protocol.md has it
 
-WELCOME, OPENED, DELIVER, SETTLED, BEAT, ERROR, GOAWAY = 2, 4, 9, 11, 12, 16, 17
-endpoint, queue, *option = sys.argv[1:]
-left = int(option[1]) if option[:1] == ["--count"] else float("inf")
-token, got, settles, settled = None, 0, 0, 0  # of the session, which outlives connections
-
-
-def entries_of(chunk):
-    """Of each entry its body, and how many bytes of credit it took."""
-    unpacker, end = msgpack.Unpacker(raw=True, strict_map_key=False, max_buffer_size=0), 0
-    unpacker.feed(chunk)
-    for _meta, body in unpacker:
-        begin, end = end, unpacker.tell()
-        yield body, end - begin
+HELLO, WELCOME, OPEN, OPENED, CREDIT, DELIVER, SETTLE, SETTLED = 1, 2, 3, 4, 8, 9, 10, 11
+BEAT, ERROR, GOAWAY, BYE = 12, 16, 17, 18
+PREFETCH, ANY_SIZE = 16, 1 << 40  # 16 messages are at most 16 MiB
+match sys.argv[1:]:
+    case [endpoint, queue]:
+        left = float("inf")  # to be acked
+    case [endpoint, queue, "--count", number] if number.isdecimal():
+        left = int(number)
+    case _:
+        print("usage:", __doc__, file=sys.stderr)
+        sys.exit(2)
 
 
-def serve(socket):
-    """Until all is done and answered, or the hub is lost: what was not begun is then given up."""
-    global token, got, settles, settled, left
-    todo, credit, opened = collections.deque(), [16, 1 << 20], False  # 16 are prefetched
-    lease, beat, number, echo, beat_sent = 10.0, 2.0, 0, 0, 0.0
-
+def serve(hub):
+    """Until all is acked, or the hub is lost: others get what we had when its lease runs out."""
+    global left
     def say(command, fields):
-        socket.send(msgpack.packb([1, command, fields]))
+        hub.send(msgpack.packb([1, command, fields]))
 
-    say(1, {0: [1], 1: "worker.py", 2: token, 4: 1, 5: got})  # HELLO; nothing is held
-    heard = ours_since = time.monotonic()
-    while left or settled < settles:
-        ready = socket.poll(0 if todo and left else 50)
-        now = time.monotonic()
-        if ready:
-            heard = now
-            header, *chunks = socket.recv_multipart()
+    say(HELLO, {0: [1], 1: "worker.py", 4: 1})  # one slot: one message is begun at a time
+    heard = ours_since = beat_sent = time.monotonic()
+    todo, lease, beat = collections.deque(), 10.0, float("inf")
+    beats, got, settles, settled = 0, 0, 0, 0
+    while left > 0 and time.monotonic() < heard + lease:
+        may_begin = todo and left > settles - settled
+        if hub.poll(0 if may_begin else 50):
+            header, *chunks = hub.recv_multipart()
             _, command, fields = msgpack.unpackb(header, strict_map_key=False)
+            heard = time.monotonic()
             if command == WELCOME:
-                token, lease, beat = fields[3], fields[5] / 1000, fields[6] / 1000
-                if not fields.get(4):
-                    got = settles = settled = 0  # a new session, whose numbers begin at 1
-                say(3, {0: 1, 1: queue, 2: 2})  # OPEN, as a worker
+                lease, beat = fields[5] / 1000, fields[6] / 1000
+                say(OPEN, {0: 1, 1: queue, 2: 2})  # as a worker
             elif command == OPENED:
-                opened = True
-                say(8, {0: 1, 1: credit[0], 2: credit[1]})
+                say(CREDIT, {0: 1, 1: PREFETCH, 2: ANY_SIZE})
             elif command == DELIVER:
                 got = fields[1]
                 for (lane, offset, *_), chunk in zip(fields[3], chunks):
-                    for at, (body, size) in enumerate(entries_of(chunk), offset):
-                        todo.append((fields[2], lane, at, body, size))
-            elif command == BEAT:
-                echo = fields[0]
-                ours_since = beat_sent if fields.get(1) == number else ours_since
+                    unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, max_buffer_size=0)
+                    unpacker.feed(chunk)
+                    for at, (_meta, body) in enumerate(unpacker, offset):
+                        todo.append((fields[2], lane, at, body))
+            elif command == BEAT and fields.get(1) == beats:  # our last one has come back
+                ours_since = beat_sent
             elif command == SETTLED:
+                left -= fields[1] - settled - len(fields.get(2, []))  # what is stale is not done
                 settled = fields[1]
-            elif command == GOAWAY or command == ERROR and fields[0] in (202, 203, 304):
-                return
-            elif command == ERROR:
+            elif command == ERROR and fields[0] not in (202, 203, 304):
                 sys.exit(f"the hub refused ({fields[0]}): {fields.get(1, '')}")
-        elif todo and left:
-            if now >= ours_since + lease:
-                return  # it may be somebody else's by now (G2)
-            lease_id, lane, offset, body, size = todo.popleft()
+            elif command in (ERROR, GOAWAY):
+                return hub.poll(100)  # a moment for the hub, then a new connection
+        elif may_begin and time.monotonic() < ours_since + lease:  # else it may be another's (G2)
+            lease_id, lane, offset, body = todo.popleft()
             sys.stdout.buffer.write(body + b"\n")
             sys.stdout.buffer.flush()
-            left, settles, credit = left - 1, settles + 1, [credit[0] + 1, credit[1] + size]
-            say(10, {0: 1, 1: settles, 2: [[1, lease_id, lane, offset, 1]]})  # SETTLE: ack
-            say(8, {0: 1, 1: credit[0], 2: credit[1]})
-        if now - heard > lease:
-            return
-        if opened and now >= beat_sent + beat:
-            number, beat_sent = number + 1, now
-            say(12, {0: number, 1: echo, 2: got, 3: settled})
-    say(18, {})  # BYE: what was prefetched beyond N goes to others at once
+            settles += 1
+            say(SETTLE, {0: 1, 1: settles, 2: [[1, lease_id, lane, offset, 1]]})  # ack
+            say(CREDIT, {0: 1, 1: PREFETCH + settles, 2: ANY_SIZE})
+        if time.monotonic() >= beat_sent + beat:
+            beats, beat_sent = beats + 1, time.monotonic()
+            say(BEAT, {0: beats, 2: got, 3: settled})
+    say(BYE, {})  # what was prefetched beyond N goes to others at once
 
 
-while left or settled < settles:  # a new socket each time: the name is resolved anew
+while left > 0:  # a new socket each time: the name is resolved anew
     with zmq.Context.instance().socket(zmq.DEALER) as dealer:
         dealer.linger, dealer.sndtimeo = 500, 5000
         dealer.connect(endpoint)

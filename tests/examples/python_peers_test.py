@@ -116,6 +116,26 @@ class PythonPeers(unittest.TestCase):
         self.assertEqual(self.work(len(lines)), lines)
         self.device.stop()
 
+    def test_without_input_nothing_is_sent(self):
+        self.device.start()
+        self.assertEqual(self.send([]), (0, ""))
+        self.assertEqual(self.send([b""]), (0, ""))
+        self.assertEqual(self.device.accepted(), 1, "an empty line is a message, no line is none")
+        self.device.stop()
+
+    def test_a_call_that_makes_no_sense_is_answered_with_the_usage(self):
+        for program, *arguments in (
+                ["producer.py"], ["producer.py", "tcp://127.0.0.1:9"],
+                ["producer.py", "tcp://127.0.0.1:9", "q", "x"], ["worker.py"], ["worker.py", "e"],
+                ["worker.py", "tcp://127.0.0.1:9", "q", "--count"],
+                ["worker.py", "tcp://127.0.0.1:9", "q", "--count", "-1"]):
+            with self.subTest(program=program, arguments=arguments):
+                result = subprocess.run([sys.executable, EXAMPLES / program, *arguments],
+                                        input="line\n", capture_output=True, text=True,
+                                        timeout=DEADLINE_S, check=False)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(f"usage: {program} ENDPOINT QUEUE", result.stderr)
+
     def test_g5_a_device_killed_under_the_producer_loses_and_doubles_nothing(self):
         lines = [b"%d " % i + b"x" * 1000 for i in range(12_000)]
         self.device.start()
