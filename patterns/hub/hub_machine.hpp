@@ -7,9 +7,9 @@
 //   on_page    ─┼─> state, staged rows ─┤
 //   tick       ─┘      (seal)           └─> gated messages, sent when that commit is done
 //
-// Files in the order a message takes: hub_sessions.cpp, hub_producers.cpp, hub_dispatch.cpp,
-// hub_workers.cpp, hub_dead_letters.cpp, hub_seal.cpp; hub_recovery.cpp, hub_housekeeping.cpp,
-// hub_stat.cpp, hub_digest.cpp.
+// Files in the order a message takes: hub_sessions.cpp, hub_queues.cpp, hub_producers.cpp,
+// hub_dispatch.cpp, hub_workers.cpp, hub_dead_letters.cpp, hub_seal.cpp; hub_recovery.cpp,
+// hub_housekeeping.cpp, hub_stat.cpp, hub_digest.cpp.
 #pragma once
 
 #include <map>
@@ -218,10 +218,12 @@ class HubMachine {
   void check_sessions() const;
   void check_queue(const Queue& queue) const;
 
-  // Shared small parts.
+  // hub_queues.cpp
   Queue* find_queue(std::string_view name);
   Queue& make_queue(std::string_view name);
   bool has_dead_letter_name(std::string_view name) const;
+
+  // Shared small parts.
   Session* find_session(SessionId id);
   std::uint64_t room(const Queue& queue) const;
   void tell(const Session& session, const protocol::Message& message,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // QUERY "stat": counters that are kept as things happen, never a scan. docs/protocol.md, "Stat".
 #include "core/chunk/pack_writer.hpp"
-#include "core/limits.hpp"
 #include "core/protocol/codec.hpp"
 #include "patterns/hub/hub_machine.hpp"
 
@@ -80,28 +79,6 @@ void HubMachine::on_query(Session& session, const protocol::Query& query, Now no
   for (auto at = first; at != last; ++at) pack_queue(out, queues_.at(at->second), now);
   protocol::Reply reply{query.id, Code::ok, "", last != by_name_.end()};
   tell(session, reply, {Buffer::copy_of(bytes)});
-}
-
-Queue* HubMachine::find_queue(std::string_view name) {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : &queues_.at(found->second);
-}
-
-bool HubMachine::has_dead_letter_name(std::string_view name) const {
-  const auto configured = config_.queues.find(std::string(name));
-  const bool named = configured != config_.queues.end() && !configured->second.dead_letter.empty();
-  return named || !config_.defaults.dead_letter.empty() ||
-         name.size() + std::string_view(".dead").size() <= limits::name_bytes_max;
-}
-
-Queue& HubMachine::make_queue(std::string_view name) {
-  const auto configured = config_.queues.find(std::string(name));
-  const QueuePolicy& policy =
-      configured == config_.queues.end() ? config_.defaults : configured->second;
-  const LogId id = next_log_++;
-  by_name_.emplace(name, id);
-  touched_.insert(id);
-  return queues_.try_emplace(id, id, std::string(name), policy).first->second;
 }
 
 }  // namespace pawl
