@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/transport/frames.hpp"
+#include "core/transport/monitor.hpp"
 
 namespace pawl::transport {
 
@@ -27,17 +28,17 @@ class DealerSocket {
   // True once if a connection that stood has broken since the last call (tcp and ipc): libzmq
   // connects again behind our back, to a hub that may not know us. monitor() is readable when it
   // may be true.
-  bool disconnected();
-  void* monitor() const { return monitor_.get(); }
+  bool disconnected() { return monitor_.disconnected(); }
+  void* monitor() const { return monitor_.handle(); }
 
   // Waits until what was queued has been given to the kernel, at most `linger_ms`.
   void close(int linger_ms);
 
  private:
-  DealerSocket(SocketHandle socket, SocketHandle monitor)
+  DealerSocket(SocketHandle socket, Monitor monitor)
       : monitor_(std::move(monitor)), socket_(std::move(socket)) {}
 
-  SocketHandle monitor_;
+  Monitor monitor_;
   SocketHandle socket_;  // closed first: it writes to the monitor
 };
 

@@ -44,7 +44,8 @@ Result<RouterSocket> RouterSocket::create(void* context) {
   socket.set(ZMQ_HEARTBEAT_IVL, tcp_heartbeat_ms);
   socket.set(ZMQ_BACKLOG, 1024);
   zmq_setsockopt(socket.get(), ZMQ_MAXMSGSIZE, &frame_bytes_max, sizeof frame_bytes_max);
-  return RouterSocket(std::move(socket));
+  Monitor monitor = Monitor::of_end(context, socket.get());
+  return RouterSocket(std::move(socket), std::move(monitor));
 }
 
 Fault RouterSocket::bind(const std::string& endpoint) {
@@ -72,6 +73,12 @@ std::string RouterSocket::last_endpoint() const {
   std::size_t size = sizeof text;
   if (zmq_getsockopt(socket_.get(), ZMQ_LAST_ENDPOINT, text, &size) != 0) return {};
   return std::string(text);
+}
+
+void RouterSocket::finish() {
+  if (!socket_) return;
+  close();
+  monitor_.await_end(linger_ms);
 }
 
 bool RouterSocket::receive(RoutedMessage& message) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/transport/frames.hpp"
+#include "core/transport/monitor.hpp"
 
 namespace pawl::transport {
 
@@ -35,14 +36,18 @@ class RouterSocket {
   // Sends what is queued for at most LINGER (500 ms), in libzmq's own thread. An inproc name is
   // free again at once; a tcp port or ipc path when libzmq's thread has got to it.
   void close();
+  // The same, and waits until it is sent: for a process that ends.
+  void finish();
   ~RouterSocket() { close(); }
   RouterSocket(RouterSocket&&) noexcept = default;
   RouterSocket& operator=(RouterSocket&&) noexcept = default;
 
  private:
-  explicit RouterSocket(SocketHandle socket) : socket_(std::move(socket)) {}
+  RouterSocket(SocketHandle socket, Monitor monitor)
+      : monitor_(std::move(monitor)), socket_(std::move(socket)) {}
 
-  SocketHandle socket_;
+  Monitor monitor_;
+  SocketHandle socket_;  // closed first: it writes to the monitor
   std::vector<std::string> inproc_endpoints_;
 };
 

@@ -163,7 +163,7 @@ void Hub::Shell::run() {
   } catch (const std::exception& failure) {
     end(std::string("the hub ended: ") + failure.what());
   }
-  socket_->close();
+  socket_->finish();  // GOAWAY is to reach the peers
   finished_.store(true);
   ended_.signal();
 }

@@ -137,12 +137,13 @@ void Producer::Shell::turn() {
   const Instant now = peer::read_clock();
   const bool established = machine_.session().established();
   peer::ProducerEffects effects;
-  if (link_.broken()) failed_ = peer::SocketFailed{"the connection broke"};
-  if (failed_) machine_.apply(*std::exchange(failed_, std::nullopt), now, effects);
   WireMessage message;
   for (int i = 0; i < socket_reads_max && link_.receive(message); ++i) {
     machine_.apply(peer::Received{std::move(message)}, now, effects);
   }
+  // After what came before the break: a GOAWAY says more than the break does.
+  if (link_.broken()) failed_ = peer::SocketFailed{"the connection broke"};
+  if (failed_) machine_.apply(*std::exchange(failed_, std::nullopt), now, effects);
   bool leaving = false;
   {
     const std::lock_guard lock(mutex_);

@@ -82,12 +82,13 @@ void WorkerLoop::turn() {
   const bool established = machine_.session().established();
   WorkerEffects effects;
   again_ = false;
-  if (link_.broken()) failed_ = SocketFailed{"the connection broke"};
-  if (failed_) machine_.apply(*std::exchange(failed_, std::nullopt), now, effects);
   WireMessage message;
   for (int i = 0; i < socket_reads_max && link_.receive(message); ++i) {
     machine_.apply(Received{std::move(message)}, now, effects);
   }
+  // After what came before the break: a GOAWAY says more than the break does.
+  if (link_.broken()) failed_ = SocketFailed{"the connection broke"};
+  if (failed_) machine_.apply(*std::exchange(failed_, std::nullopt), now, effects);
   const Bench::Work work = bench_->take_work();
   take_reports(now, work, effects);
   sample(now, effects);

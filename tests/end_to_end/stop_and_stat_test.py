@@ -42,6 +42,17 @@ class Stop(harness.World):
         self.assertEqual(row["accepted"], len(set(done)))
         self.assertEqual(row["expired"], 0)
 
+    def test_all_peers_are_told(self):
+        device = self.device(memory=True).start()
+        workers = [self.work(device, "q") for _ in range(6)]
+        for number in range(1, 6):
+            device.wait_row("q", lambda row: row["workers"] == len(workers), "all workers")
+            self.assertEqual(device.stop()[0], 0)
+            for worker in workers:
+                worker.wait_for("connection lost: the hub goes away", lines=worker.errors,
+                                count=number)
+            device.start()
+
     def test_peers_are_told_and_wait(self):
         device = self.device().start()
         self.send(device, "q", ["hold it"])
