@@ -58,6 +58,7 @@ void set_nonblocking(int fd) {
 int spawn(const std::string& command, const std::vector<std::string>& environment, int stdin_fd,
           int stderr_fd, pid_t& pid) {
   std::vector<char*> variables;
+  variables.reserve(environment.size() + 1);
   for (const std::string& text : environment) variables.push_back(const_cast<char*>(text.c_str()));
   variables.push_back(nullptr);
   const char* const arguments[] = {"/bin/sh", "-c", command.c_str(), nullptr};
