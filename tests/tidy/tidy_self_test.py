@@ -43,7 +43,8 @@ BITES = {
     "machines decide in integers": [(MACHINE, "double factor = 2;"), (MACHINE, "float f;")],
     "nobody sleeps": [
         ("patterns/hub/turn.cpp", "std::this_thread::sleep_for(1ms);"),
-        ("tests/e2e/kill_test.cpp", "usleep(1000);"), ("tests/e2e/kill_test.py", "time.sleep(1)")],
+        ("tests/end_to_end/kill_test.cpp", "usleep(1000);"),
+        ("tests/end_to_end/kill_test.py", "time.sleep(1)")],
     "nothing is left for later": [("core/random.cpp", "// TO" "DO: faster"),
                                   ("bench/queue.py", "# FIX" "ME")],
     "no path of one machine": [("bench/queue.py", 'x = "/ro' 'ot/checkout"')],

@@ -20,7 +20,7 @@ class WorkTest(unittest.TestCase):
         with Device() as device:
             pawl("send", "--to", device.endpoint, "--queue", "q", "--null", "--header",
                  "content-type=text/plain", stdin="two\nlines\0")
-            result = self.work(device, "cat; unset PAWL_PROGRAMS PAWL_SOURCE; "
+            result = self.work(device, "cat; unset PAWL_PROGRAMS PAWL_TEST_PEERS PAWL_SANITIZED; "
                                        "env | grep ^PAWL_ | sort", "--count", 1)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(result.stdout.splitlines(), [
