@@ -116,10 +116,6 @@ void HubMachine::finish_open(Session& session, Handle& handle, Now now) {
 
 void HubMachine::on_send(Session& session, const Send& send, const std::vector<Slice>& frames,
                          Now now) {
-  if (send.atomic) {
-    return tell_error(session, Code::unsupported, "atomic SENDs are not part of this version",
-                      Command::send);
-  }
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < send.parts.size(); ++i) {
     const Send::Part& part = send.parts[i];
@@ -158,16 +154,13 @@ void HubMachine::on_part(Session& session, Handle& handle, const Send::Part& par
   accept_part(session, handle, part, chunk);
 }
 
-// Everything that can be said of a part before its messages are looked at one run at a time.
+// Everything that can be said of a part before its messages are looked at one run at a time. Lanes,
+// deliver_at and atomic SENDs never come this far: the decoder refuses them.
 Fault HubMachine::judge_part(const Queue& queue, const Handle& handle, const Send::Part& part,
                              const Slice& chunk) const {
   if (part.epoch != handle.epoch ||
       queue.producers.at(handle.source).row.set.epoch != handle.epoch) {
     return {Code::fenced, "a newer producer of this name has opened the queue"};
-  }
-  if (part.lane != 0) return {Code::unsupported, "lanes other than 0 are not part of this version"};
-  if (part.deliver_at_us != 0) {
-    return {Code::unsupported, "deliver_at is not part of this version; send it as 0"};
   }
   if (chunk.size > limits::chunk_bytes_aim && part.count > 1) {
     return {Code::too_large, "a chunk is at most 128 KiB, or one larger entry"};

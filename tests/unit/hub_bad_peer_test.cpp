@@ -232,6 +232,24 @@ TEST_CASE("G8 handles that were never opened are answered with an error") {
   CHECK(p.errors() == "BAD_FRAME,BAD_FRAME,BAD_FRAME");
 }
 
+TEST_CASE("G8 lanes, delayed sends and atomic sends are refused as a whole, and nothing is kept") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  protocol::Send send;
+  send.parts = {{1, p.epoch, 1, 1, 1, 0, 0, 0}};
+  send.parts[0].lane = 1;
+  p.say(send, {chunk_of({"a"})});
+  send.parts[0].lane = 0;
+  send.parts[0].deliver_at_us = 5;
+  p.say(send, {chunk_of({"a"})});
+  send.parts[0].deliver_at_us = 0;
+  send.atomic = true;
+  p.say(send, {chunk_of({"a"})});
+  hub.turn();
+  CHECK(p.errors() == "UNSUPPORTED,UNSUPPORTED,UNSUPPORTED");
+  CHECK(hub.stat("orders", "accepted") == 0);
+}
+
 TEST_CASE("G8 a flood of HELLOs on one connection leaves one session") {
   HubTester hub;
   Stranger stranger(hub);
