@@ -119,15 +119,21 @@ SessionMachine::News SessionMachine::on_error(const protocol::Error& error, Inst
     effects.events.push_back({ConnectionState::lost, error.code, "the hub does not know us"});
     return News::ended;
   }
-  if (error.about != static_cast<std::uint64_t>(protocol::Command::hello)) {
-    return established() ? News::other : News::none;
-  }
+  if (!is_about_hello(error)) return established() ? News::other : News::none;
   if (is_transient(error.code)) {
     lose(now, std::string(error.text), effects);
   } else {
     fail(error.code, std::string(error.text), effects);
   }
   return News::ended;
+}
+
+// A hub that could not even read our HELLO does not say what it was about; before WELCOME there is
+// nothing else that it could be about. Of codes, only 1xx and 2xx judge a request.
+bool SessionMachine::is_about_hello(const protocol::Error& error) const {
+  if (error.about == static_cast<std::uint64_t>(protocol::Command::hello)) return true;
+  const bool judges = static_cast<int>(error.code) < 300;
+  return state_ == State::greeting && error.about == 0 && judges;
 }
 
 SessionMachine::News SessionMachine::on_goaway(const protocol::GoAway& goaway, Instant now,

@@ -7,6 +7,7 @@
 //      │◀──────── no answer ───────────────┘ └─ UNKNOWN_SESSION ──┤
 //      └◀──────── silence, GOAWAY, socket failed ─────────────────┘
 //   any ──ERROR 1xx about HELLO, or the owner's fail()──▶ refused        any ──leave()──▶ closed
+//   (before WELCOME, an ERROR that does not say what it is about is about HELLO)
 #pragma once
 
 #include <cstdint>
@@ -112,6 +113,7 @@ class SessionMachine {
   News on_welcome(const protocol::Welcome& welcome, Instant now, PeerEffects& effects);
   News on_beat(const protocol::Beat& beat);
   News on_error(const protocol::Error& error, Instant now, PeerEffects& effects);
+  bool is_about_hello(const protocol::Error& error) const;
   News on_goaway(const protocol::GoAway& goaway, Instant now, PeerEffects& effects);
   Duration backoff();
   Duration silence_max() const;

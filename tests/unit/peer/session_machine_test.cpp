@@ -136,6 +136,36 @@ TEST_CASE("a permanent ERROR about HELLO is final, a transient one is tried agai
   }
 }
 
+TEST_CASE("a hub that cannot read the HELLO is final before WELCOME, with the hub's words") {
+  Session s;
+  s.turn();
+  const Code code = GENERATE(Code::bad_frame, Code::unsupported);
+  CHECK(s.hub(protocol::Error{code, "header: version is 1", 0, 0}) == News::ended);
+  CHECK(s.machine.state() == State::refused);
+  CHECK(s.machine.refusal() == code);
+  CHECK(s.machine.refusal_text() == "header: version is 1");
+}
+
+TEST_CASE("before WELCOME, an ERROR about nothing is tried again if it is transient") {
+  Session s;
+  s.turn();
+  CHECK(s.hub(protocol::Error{Code::draining, "going", 0, 0}) == News::ended);
+  s.now = s.machine.next_deadline();
+  CHECK(s.turn() == Lines{"(new socket)", "HELLO got 0"});
+  CHECK(s.hub(protocol::Error{Code::stale, "?", 0, 0}) == News::none);
+  CHECK(s.machine.state() == State::greeting);
+}
+
+TEST_CASE("before WELCOME, an ERROR about something said before it means nothing") {
+  Session s;
+  s.establish();
+  s.hub(protocol::Error{Code::unknown_session, "who?", 0, 0});
+  s.turn();
+  const auto about = static_cast<std::uint64_t>(protocol::Command::settle);
+  CHECK(s.hub(protocol::Error{Code::bad_frame, "late", about, 0}) == News::none);
+  CHECK(s.machine.state() == State::greeting);
+}
+
 TEST_CASE("GOAWAY is obeyed: nothing is tried before its retry_after") {
   Session s;
   s.establish();
