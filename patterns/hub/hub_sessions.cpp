@@ -103,6 +103,7 @@ Session& HubMachine::start_session(const protocol::Hello& hello) {
   session.id = id;
   session.token = entropy_.bytes16();
   session.peer = hello.peer;
+  session.settle_number = 0;
   session.slots = hello.slots == 0 ? slots_default : std::min(hello.slots, limits::slots_max);
   by_token_[session.token] = id;
   return session;
@@ -112,6 +113,7 @@ Session& HubMachine::start_session(const protocol::Hello& hello) {
 // given is free again, uncounted: it was never received, or was dropped.
 void HubMachine::resume(Session& session, const protocol::Hello& hello) {
   close_handles(session);
+  session.settle_number.reset();  // it goes on with the first one that we have not answered
   const std::uint64_t got = std::min(hello.got, got_max);
   session.next_deliver = got + 1;
   session.received_upto = got;

@@ -27,6 +27,15 @@ void HubMachine::on_credit(Session& session, const protocol::Credit& credit) {
 }
 
 void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
+  // A SETTLE that was lost on the way must not be answered by the upto of a later one.
+  const std::uint64_t expected = session.settle_number.value_or(settle.number - 1) + 1;
+  if (settle.number != expected) {
+    return tell_error(session, Code::bad_frame,
+                      "SETTLE has the number " + std::to_string(settle.number) + " where " +
+                          std::to_string(expected) + " follows: send HELLO with your token",
+                      Command::settle, settle.handle);
+  }
+  session.settle_number = settle.number;
   const auto found = session.handles.find(settle.handle);
   if (found == session.handles.end() || found->second.role != protocol::Role::worker) {
     return tell_error(session, Code::bad_frame,

@@ -67,6 +67,7 @@ struct Session {
 
   std::uint64_t beats_sent = 0;
   std::uint64_t next_deliver = 1;
+  std::optional<std::uint64_t> settle_number;  // the last one of this connection, if that is known
   std::uint64_t received_upto = 0;
   // Bodies sent to libzmq and not known to have been read: it would keep them for ever (G6).
   std::uint64_t sent_bytes = 0, received_bytes = 0;

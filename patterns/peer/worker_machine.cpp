@@ -118,6 +118,10 @@ void WorkerMachine::on_opened(const protocol::Opened& opened, WorkerEffects& eff
 void WorkerMachine::on_deliver(const protocol::Deliver& deliver, std::vector<Slice> frames,
                                Instant now, WorkerEffects& effects) {
   if (!opened_ || deliver.handle != handle || deliver.number <= got_) return;
+  if (deliver.number != got_ + 1) {
+    session_.lose(now, "DELIVER " + std::to_string(got_ + 1) + " has not come", effects.peer);
+    return on_ended(effects);
+  }
   if (frames.size() != deliver.rows.size()) {
     session_.lose(now, "a DELIVER with another number of chunks than it says", effects.peer);
     return on_ended(effects);

@@ -70,6 +70,52 @@ TEST_CASE("G2 an ack sent twice is answered as settled already") {
   CHECK(hub.stat("orders", "acked") == 1);
 }
 
+TEST_CASE("G1 a SETTLE that was lost on the way is not answered by the next: that one is refused") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders");
+  p.send("a,b,c");
+  hub.turn();
+  const auto acks = [&](std::uint64_t number, std::string_view body) {
+    const TestWorker::Held& one = w.held(body);
+    w.say(
+        protocol::Settle{1, number, {{protocol::Verb::ack, one.lease, 0, one.offset, 1, {}, ""}}});
+    hub.turn();
+  };
+  acks(1, "a");
+  acks(3, "c");
+  CHECK(w.errors() == "BAD_FRAME");
+  CHECK(w.settled_upto() == 1);
+  CHECK(hub.stat("orders", "acked") == 1);
+  w.lose_connection();
+  w.connect();
+  hub.turn();
+  REQUIRE(w.resumed());
+  acks(2, "b");
+  acks(3, "c");
+  CHECK(w.errors().empty());
+  CHECK(w.settled_upto() == 3);
+  CHECK(hub.stat("orders", "acked") == 3);
+}
+
+TEST_CASE("the first SETTLE of a session is number 1, on whichever handle") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders");
+  p.send("a");
+  hub.turn();
+  const TestWorker::Held& a = w.held("a");
+  w.say(protocol::Settle{1, 2, {{protocol::Verb::ack, a.lease, 0, a.offset, 1, {}, ""}}});
+  hub.turn();
+  CHECK(w.errors() == "BAD_FRAME");
+  // One that names no handle of ours counts, or all that follow it would be refused.
+  w.say(protocol::Settle{9, 1, {{protocol::Verb::ack, a.lease, 0, a.offset, 1, {}, ""}}});
+  w.say(protocol::Settle{1, 2, {{protocol::Verb::ack, a.lease, 0, a.offset, 1, {}, ""}}});
+  hub.turn();
+  CHECK(w.errors() == "BAD_FRAME");
+  CHECK(hub.stat("orders", "acked") == 1);
+}
+
 TEST_CASE("G2 leases survive a restart of the hub") {
   HubTester hub;
   auto& p = hub.producer("orders");

@@ -275,6 +275,23 @@ TEST_CASE("G8 a chunk that does not hold what its row says is rejected with the 
   CHECK(said[0].starts_with("SETTLE 1: reject 0+3 (chunk, entry 2"));
 }
 
+TEST_CASE(
+    "G1 a gap in the numbers of DELIVER is a lost message: the session is resumed before it") {
+  Working w;
+  w.open();
+  w.deliver(1, 0, 2);
+  ++w.number;
+  CHECK(w.deliver(3, 10, 2).empty());
+  CHECK_FALSE(w.machine.session().established());
+  w.now = w.machine.next_deadline();
+  CHECK(w.turn() == Lines{"(new socket)", "HELLO token got 1 held 1:0+2"});
+  w.hub(welcome(true));
+  w.hub(w.opened());
+  w.number = 1;
+  w.deliver(4, 10, 2);
+  CHECK(w.machine.ready_messages() == 4);
+}
+
 TEST_CASE("a worker that received many DELIVERs says so before the next beat is due") {
   Working w(10'000, 10);
   w.open();
