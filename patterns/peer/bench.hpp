@@ -42,7 +42,7 @@ class Lease {
   std::atomic<bool> lost{false};          // the session went without a resume
   std::atomic<std::uint64_t> expired{0};  // of a pulled hand (≤ 64 messages): failed by time-out
   std::atomic<bool> singly{false};        // one message at a time is begun (run), not many
-  std::atomic<std::int64_t> taken_us{0};  // when somebody took it; later with each extend
+  std::atomic<std::int64_t> taken_us{0};  // when somebody took it
   std::int64_t done_us = 0;
   std::uint32_t sampled = 0;  // the I/O thread's: begun messages it has told of
 
@@ -80,7 +80,9 @@ class LeaseRef {
 
 // Makes deliveries.
 struct DeliveryAccess {
-  static void point(Delivery& delivery, Lease& lease, const Entry& entry, std::uint32_t index);
+  // `begun_us`: when its handler begins, monotonic; rather too early than too late.
+  static void point(Delivery& delivery, Lease& lease, const Entry& entry, std::uint32_t index,
+                    std::int64_t begun_us);
   static Delivery own(const LeaseRef& lease, const Entry& entry, std::uint32_t index);
   // Somebody else has seen to its outcome.
   static void disown(Delivery& delivery);

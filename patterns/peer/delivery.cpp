@@ -16,7 +16,7 @@ struct Details {
 };
 
 void DeliveryAccess::point(Delivery& delivery, Lease& lease, const Entry& entry,
-                           std::uint32_t index) {
+                           std::uint32_t index, std::int64_t begun_us) {
   const peer::Run& run = lease.hand.run;
   delivery.body_ = entry.body;
   delivery.meta_ = entry.meta;
@@ -25,15 +25,14 @@ void DeliveryAccess::point(Delivery& delivery, Lease& lease, const Entry& entry,
   delivery.lane_ = run.lane;
   delivery.attempt_ = run.attempt;
   delivery.redelivered_ = (run.flags & protocol::deliver_flags::redelivered) != 0;
-  delivery.begun_us_ = lease.taken_us.load(std::memory_order_relaxed);
+  delivery.begun_us_ = begun_us;
   delivery.run_ = &lease;
   delivery.details_.reset();
 }
 
 Delivery DeliveryAccess::own(const LeaseRef& lease, const Entry& entry, std::uint32_t index) {
   Delivery delivery;
-  point(delivery, *lease, entry, index);
-  delivery.begun_us_ = peer::read_clock().time_since_epoch().count();
+  point(delivery, *lease, entry, index, peer::read_clock().time_since_epoch().count());
   retain(lease.get());
   delivery.counted_ = true;
   delivery.owned_ = true;

@@ -56,11 +56,14 @@ Finished finished(const Lease& lease, std::uint32_t first, std::uint32_t count,
 // is to save; it lags by at most one tick.
 constexpr std::int64_t coarse_lag_us = 10'000;
 
-bool may_begin(const Bench& bench) {
+std::int64_t coarse_now_us() {
   timespec at{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &at);
-  const std::int64_t now = std::int64_t{at.tv_sec} * 1'000'000 + at.tv_nsec / 1'000;
-  return now + coarse_lag_us < bench.believed_until_us.load(std::memory_order_relaxed);
+  return std::int64_t{at.tv_sec} * 1'000'000 + at.tv_nsec / 1'000;
+}
+
+bool may_begin(const Bench& bench, std::int64_t now_us) {
+  return now_us + coarse_lag_us < bench.believed_until_us.load(std::memory_order_relaxed);
 }
 
 // True: acked. Anything else is reported here.
@@ -84,10 +87,11 @@ void work_hand(Bench& bench, Lease& lease, const Handler& handler) {
   Delivery delivery;
   Entry entry;
   bool acked = false;
-  while (may_begin(bench)) {
+  std::int64_t now_us = 0;
+  while (may_begin(bench, now_us = coarse_now_us())) {
     const auto index = lease.cursor.begin_next(acked);
     if (!index || !reader.next(entry)) return;
-    DeliveryAccess::point(delivery, lease, entry, *index);
+    DeliveryAccess::point(delivery, lease, entry, *index, now_us);
     acked = handle_one(bench, lease, delivery, *index, handler);
   }
   if (acked) lease.cursor.note_acked();
@@ -105,7 +109,8 @@ struct Batch {
   }
 };
 
-void begin_batch(Bench& bench, const std::vector<LeaseRef>& hands, Batch& batch) {
+void begin_batch(Bench& bench, const std::vector<LeaseRef>& hands, std::int64_t now_us,
+                 Batch& batch) {
   batch.clear();
   for (const LeaseRef& lease : hands) {
     const auto [first, end] = lease->cursor.begin_all();
@@ -114,7 +119,7 @@ void begin_batch(Bench& bench, const std::vector<LeaseRef>& hands, Batch& batch)
     Entry entry;
     for (std::uint32_t i = first; i < end && reader.next(entry); ++i) {
       Delivery delivery;
-      DeliveryAccess::point(delivery, *lease, entry, i);
+      DeliveryAccess::point(delivery, *lease, entry, i, now_us);
       if (auto problem = DeliveryAccess::check_meta(delivery)) {
         bench.report(finished(*lease, i, 1, {Verdict::reject, std::move(*problem), {}}));
         continue;
@@ -147,8 +152,9 @@ void report_batch(Bench& bench, const Batch& batch) {
 
 void work_batch(Bench& bench, const std::vector<LeaseRef>& hands, const BatchHandler& handler,
                 Batch& batch) {
-  if (!may_begin(bench)) return;  // what is not begun goes back
-  begin_batch(bench, hands, batch);
+  const std::int64_t now_us = coarse_now_us();
+  if (!may_begin(bench, now_us)) return;  // what is not begun goes back
+  begin_batch(bench, hands, now_us, batch);
   if (batch.deliveries.empty()) return;
   const BatchOutcome whole =
       outcome_of([&] { handler(batch.deliveries, std::span(batch.outcomes)); });

@@ -67,8 +67,9 @@ class Delivery {
 
   // Fencing token: a later holder's is greater, within one store.
   std::uint64_t lease() const { return lease_; }
-  // Until then no other worker has it (G2): the last sign of life from the hub + lease, or the
-  // handler time-out if that is sooner. In the past once it was lost.
+  // Until then no other worker has it (G2): the last beat that the hub has answered + lease, or, if
+  // that is sooner, the queue's handler time-out from when this very message was begun or last
+  // extended. In the past once it was lost.
   std::chrono::steady_clock::time_point valid_until() const;
   bool valid() const { return std::chrono::steady_clock::now() < valid_until(); }
 

@@ -3,8 +3,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "patterns/peer/bench.hpp"
-#include "patterns/peer/clock.hpp"
 #include "tests/unit/peer/script.hpp"
 
 using namespace pawl;
@@ -310,32 +308,4 @@ TEST_CASE("leaving says BYE only when nobody works on a message any more") {
     w.start(1);
     CHECK(w.apply(Leave{}) == Lines{"SETTLE 1: return 1+3"});
   }
-}
-
-TEST_CASE("G2 nothing is pulled, and no outcome counts, once the belief in the leases has ended") {
-  const auto bench =
-      std::make_shared<Bench>(WorkerOptions{.queue = "q"}, std::make_shared<CallbackGate>());
-  bench->start_waking([] {});
-  const auto believe = [&](std::chrono::seconds until) {
-    const auto at = read_clock() + until;
-    bench->believed_until_us.store(at.time_since_epoch().count());
-  };
-  Run run{1, 5, 0, 0, 3, 1, 0, chunk_of(3)};
-  std::vector<LeaseRef> hands;
-  hands.emplace_back(new pawl::detail::Lease(bench, Hand{1, run}));
-  believe(std::chrono::seconds(60));
-  bench->stage(std::move(hands), false);
-  auto first = bench->try_pull();
-  auto second = bench->try_pull();
-  REQUIRE(first);
-  REQUIRE(second);
-  CHECK(first->ack());
-  believe(std::chrono::seconds(-1));
-  CHECK_FALSE(bench->try_pull());
-  CHECK_FALSE(second->ack());
-  believe(std::chrono::seconds(60));
-  bench->stage({}, false);
-  auto third = bench->try_pull();
-  REQUIRE(third);
-  CHECK(third->ack());
 }

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bench without an I/O thread: the test stages hands and says what is believed.
+#include "patterns/peer/bench.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "patterns/peer/clock.hpp"
+#include "patterns/peer/handling.hpp"
+#include "tests/e2e/ways.hpp"
+#include "tests/unit/peer/script.hpp"
+
+using namespace pawl;
+using namespace pawl::testing;
+
+namespace {
+
+struct Staged {
+  explicit Staged(WorkerOptions options = {.queue = "q"})
+      : bench(std::make_shared<Bench>(options, std::make_shared<CallbackGate>())) {
+    bench->start_waking([] {});
+    believe(60s);
+  }
+  // Leases hold the bench.
+  ~Staged() { bench->retire(); }
+
+  std::shared_ptr<Bench> bench;
+  std::uint64_t hands = 0;
+
+  void believe(std::chrono::seconds until) {
+    const auto at = read_clock() + until;
+    bench->believed_until_us.store(at.time_since_epoch().count());
+  }
+  void stage(std::uint32_t count) {
+    Run run{1, 5, 0, 0, count, 1, 0, chunk_of(count)};
+    std::vector<LeaseRef> staged;
+    staged.emplace_back(new pawl::detail::Lease(bench, Hand{++hands, run}));
+    bench->stage(std::move(staged), false);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("G2 nothing is pulled, and no outcome counts, once the belief in the leases has ended") {
+  Staged s;
+  s.stage(3);
+  auto first = s.bench->try_pull();
+  auto second = s.bench->try_pull();
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK(first->ack());
+  s.believe(-1s);
+  CHECK_FALSE(s.bench->try_pull());
+  CHECK_FALSE(second->ack());
+  s.believe(60s);
+  s.bench->stage({}, false);
+  auto third = s.bench->try_pull();
+  REQUIRE(third);
+  CHECK(third->ack());
+}
+
+TEST_CASE("G2 valid_until counts the handler time-out from when this very message was begun") {
+  Staged s;
+  s.bench->handler_timeout_us.store(10'000'000);
+  std::vector<Duration> left;
+  const auto note = [&](const Delivery& delivery) {
+    left.push_back(std::chrono::duration_cast<Duration>(delivery.valid_until() -
+                                                        std::chrono::steady_clock::now()));
+    if (left.size() == 1) Latch().wait(1500ms);  // a slow handler; the next one has its whole time
+    if (left.size() == 2) s.bench->end(RunEnd::stopped);
+  };
+  SECTION("of one hand") {
+    s.stage(2);
+    run_singly(s.bench, note);
+  }
+  SECTION("of two hands that wait") {
+    s.stage(1);
+    s.stage(1);
+    run_singly(s.bench, note);
+  }
+  SECTION("pulled") {
+    s.stage(2);
+    while (auto delivery = s.bench->try_pull()) note(*delivery);
+  }
+  REQUIRE(left.size() == 2);
+  CHECK(left[0] > 9s);
+  CHECK(left[1] > 9s);
+  CHECK(left[1] <= 10s);
+}
+
+TEST_CASE("G2 valid_until ends with the belief in the lease, and is over for what was lost") {
+  Staged s;
+  s.bench->handler_timeout_us.store(10'000'000);
+  s.believe(3s);
+  s.stage(1);
+  auto delivery = s.bench->try_pull();
+  REQUIRE(delivery);
+  CHECK(delivery->valid_until() < std::chrono::steady_clock::now() + 4s);
+  CHECK(delivery->valid());
+  s.believe(-1s);
+  CHECK_FALSE(delivery->valid());
+}
