@@ -2,7 +2,7 @@
 #include "patterns/peer/worker_loop.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <stdexcept>
 
 #include "core/check.hpp"
 #include "core/chunk/text.hpp"
@@ -34,13 +34,24 @@ WorkerMachine::Options machine_options(const WorkerOptions& options) {
           options.slots};
 }
 
+// A hub counts no more slots than it knows of: beyond them, suspects would be taken for innocent.
+void require_at_most(const char* field, std::uint32_t value, std::uint32_t most) {
+  if (value <= most) return;
+  throw std::invalid_argument(std::string(field) + " is " + std::to_string(value) +
+                              ", a session has at most " + std::to_string(most) +
+                              ": use that, or several workers");
+}
+
 WorkerOptions checked(WorkerOptions options) {
   require_name("queue", options.queue);
   if (options.peer.empty()) options.peer = default_peer_name();
   options.peer = clean_text(options.peer, limits::name_bytes_max);
   options.threads = std::max(options.threads, 1U);
+  require_at_most("threads", options.threads, limits::slots_max);
+  require_at_most("slots", options.slots, limits::slots_max);
   options.slots = std::max(options.slots, options.threads);
-  options.prefetch_messages = std::max(options.prefetch_messages, 1U);
+  options.prefetch_messages =
+      std::clamp<std::uint32_t>(options.prefetch_messages, 1, limits::held_messages_max);
   options.prefetch_bytes = std::max<std::uint64_t>(options.prefetch_bytes, 1);
   options.batch_messages_max = std::clamp(options.batch_messages_max, 1U, options.slots);
   return options;
@@ -202,12 +213,15 @@ void WorkerLoop::mark_lost(Instant now, WorkerEffects& effects) {
       again_ = true;
     }
   }
-  if (!effects.all_lost) return;
-  for (const LeaseRef& lease : active_) {
+  std::erase_if(active_, [&](const LeaseRef& lease) {
+    const auto& lost = effects.lost_hands;
+    const bool is_lost =
+        effects.all_lost || std::find(lost.begin(), lost.end(), lease->hand.id) != lost.end();
+    if (!is_lost) return false;
     lease->lost.store(true, std::memory_order_release);
     lease->cursor.limit_to(0);
-  }
-  active_.clear();
+    return true;
+  });
 }
 
 bool WorkerLoop::start_one(std::uint32_t messages_max, Instant now, std::vector<LeaseRef>& hands) {

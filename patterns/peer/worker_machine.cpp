@@ -49,7 +49,7 @@ void WorkerMachine::tick(Instant now, WorkerEffects& effects) {
   if (session_.tick(now, got_, settled_upto_, effects.peer) == SessionMachine::News::ended) {
     on_ended(effects);
   }
-  if (session_.greet_due(now)) session_.greet(now, held(), effects.peer);
+  if (session_.greet_due(now)) session_.greet(now, held(effects), effects.peer);
   if (session_.established() && now >= open_at_) {
     open_at_ = never;
     on_welcomed(effects);
@@ -312,9 +312,16 @@ void WorkerMachine::lose_everything(WorkerEffects& effects) {
   got_ = beaten_got_ = settle_number_ = settled_upto_ = 0;
 }
 
+// What a resume would have to list, at most.
+std::size_t WorkerMachine::ranges() const {
+  std::size_t count = ready_.size() + rows_.size();
+  for (const auto& [id, hand] : hands_) count += hand.open.size();
+  for (const Record& record : records_) count += record.rows.size();
+  return count;
+}
+
 void WorkerMachine::grant(WorkerEffects& effects) {
-  const std::size_t ranges = ready_.size() + hands_.size() + rows_.size() + records_.size();
-  if (!wanted_ || draining_ || ranges >= limits::held_ranges_max) return;
+  if (!wanted_ || draining_ || ranges() >= limits::held_ranges_max) return;
   const std::uint64_t at_hand = ready_messages_ + in_hand_;
   if (at_hand >= window_ || bytes_at_hand_ >= options_.prefetch_bytes) return;
   const std::uint64_t messages = received_messages_ + window_ - at_hand;

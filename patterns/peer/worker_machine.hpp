@@ -83,6 +83,8 @@ struct WorkerEffects {
   PeerEffects peer;
   std::uint64_t recall = 0;  // take so many unbegun messages out of hands (Untouched), latest first
   bool all_lost = false;     // every lease that was in hand is lost
+  std::vector<std::uint64_t> lost_hands;  // those of these hands are: more ranges were held at a
+                                          // resume than HELLO can list
   struct TimedOut {
     std::uint64_t hand = 0;
     std::uint32_t first = 0;
@@ -163,6 +165,7 @@ class WorkerMachine {
     std::vector<Row> rows;
   };
   using Hands = std::map<std::uint64_t, InHand>;
+  using Held = protocol::Hello::Held;
 
   // worker_machine.cpp
   void on_received(Received received, Instant now, WorkerEffects& effects);
@@ -181,6 +184,7 @@ class WorkerMachine {
   void lose_everything(WorkerEffects& effects);
   std::uint64_t give_back_ready(std::uint64_t messages);
   void put_back(Run run);
+  std::size_t ranges() const;
   void grant(WorkerEffects& effects);
 
   // worker_settling_machine.cpp
@@ -194,7 +198,10 @@ class WorkerMachine {
   void add_row(Row row);
   void send_settles(WorkerEffects& effects);
   void send_record(const Record& record, WorkerEffects& effects);
-  SessionMachine::Resume held();
+  SessionMachine::Resume held(WorkerEffects& effects);
+  std::vector<Held> held_in_hand() const;
+  std::vector<Held> held_outcomes() const;
+  void give_up_hands(std::size_t ranges_max, WorkerEffects& effects);
 
   Options options_;
   SessionMachine session_;

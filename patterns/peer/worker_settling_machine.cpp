@@ -15,6 +15,29 @@ constexpr std::uint32_t handle = 1;
 constexpr std::size_t reasons_bytes_max = 24 * 1024;
 static_assert(reasons_bytes_max + limits::rows_max * 32 <= limits::header_bytes_max);
 
+using Held = protocol::Hello::Held;
+
+// Sorted; neighbours under one lease are one range.
+std::vector<Held> merged(std::vector<Held> list) {
+  std::sort(list.begin(), list.end(), [](const Held& a, const Held& b) {
+    return std::tuple(a.lease, a.range) < std::tuple(b.lease, b.range);
+  });
+  std::vector<Held> result;
+  for (const Held& next : list) {
+    Held* last = result.empty() ? nullptr : &result.back();
+    const bool joins = last != nullptr && last->lease == next.lease &&
+                       last->range.lane == next.range.lane &&
+                       last->range.offset + last->range.length >= next.range.offset;
+    if (!joins) {
+      result.push_back(next);
+      continue;
+    }
+    last->range.length =
+        std::max(last->range.length, next.range.offset + next.range.length - last->range.offset);
+  }
+  return result;
+}
+
 bool is_plain(protocol::Verb verb) {
   return verb == protocol::Verb::ack || verb == protocol::Verb::give_back;
 }
@@ -213,43 +236,23 @@ bool WorkerMachine::is_empty() const {
   return ready_.empty() && hands_.empty() && rows_.empty() && records_.empty();
 }
 
-// What must stay ours first, in at most held_ranges_max ranges; ready messages beyond that are
-// dropped here, and the hub frees them since they are not listed.
-SessionMachine::Resume WorkerMachine::held() {
-  using Held = protocol::Hello::Held;
+// Everything that is not answered, in at most held_ranges_max ranges. The hub frees what is not
+// listed, so what does not fit is given up here, the latest first: ready messages; outcomes, which
+// are said all the same and are stale if that was their first time; and last, hands.
+SessionMachine::Resume WorkerMachine::held(WorkerEffects& effects) {
   SessionMachine::Resume resume{got_, {}};
   if (!session_.has_token()) return resume;
-  std::vector<Held> held;
-  for (const Record& record : records_) {
-    for (const Row& row : record.rows) held.push_back({handle, row.lease, row.range});
+  std::vector<Held> outcomes = merged(held_outcomes());
+  std::vector<Held> held = held_in_hand();
+  held.insert(held.end(), outcomes.begin(), outcomes.end());
+  held = merged(std::move(held));
+  if (held.size() > limits::held_ranges_max) {
+    give_up_hands(limits::held_ranges_max, effects);
+    held = merged(held_in_hand());
+    outcomes.resize(std::min(outcomes.size(), limits::held_ranges_max - held.size()));
+    held.insert(held.end(), outcomes.begin(), outcomes.end());
+    held = merged(std::move(held));
   }
-  for (const Row& row : rows_) held.push_back({handle, row.lease, row.range});
-  for (const auto& [id, hand] : hands_) {
-    for (const Span& span : hand.open) {
-      held.push_back(
-          {handle, hand.run.lease, {hand.run.lane, hand.run.offset + span.first, span.count}});
-    }
-  }
-  const auto merge = [](std::vector<Held>& list) {
-    std::sort(list.begin(), list.end(), [](const Held& a, const Held& b) {
-      return std::tuple(a.lease, a.range) < std::tuple(b.lease, b.range);
-    });
-    std::vector<Held> merged;
-    for (const Held& next : list) {
-      Held* last = merged.empty() ? nullptr : &merged.back();
-      const bool joins = last != nullptr && last->lease == next.lease &&
-                         last->range.lane == next.range.lane &&
-                         last->range.offset + last->range.length >= next.range.offset;
-      if (!joins) {
-        merged.push_back(next);
-        continue;
-      }
-      last->range.length =
-          std::max(last->range.length, next.range.offset + next.range.length - last->range.offset);
-    }
-    list = std::move(merged);
-  };
-  merge(held);
   // Each ready run adds at most one range.
   while (!ready_.empty() && held.size() + ready_.size() > limits::held_ranges_max) {
     ready_messages_ -= ready_.back().count;
@@ -259,10 +262,44 @@ SessionMachine::Resume WorkerMachine::held() {
   for (const Run& run : ready_) {
     held.push_back({handle, run.lease, {run.lane, run.offset, run.count}});
   }
-  merge(held);
-  if (held.size() > limits::held_ranges_max) held.resize(limits::held_ranges_max);
-  resume.held = std::move(held);
+  resume.held = merged(std::move(held));
+  PAWL_CHECK(resume.held.size() <= limits::held_ranges_max);
   return resume;
+}
+
+std::vector<WorkerMachine::Held> WorkerMachine::held_in_hand() const {
+  std::vector<Held> held;
+  for (const auto& [id, hand] : hands_) {
+    for (const Span& span : hand.open) {
+      held.push_back(
+          {handle, hand.run.lease, {hand.run.lane, hand.run.offset + span.first, span.count}});
+    }
+  }
+  return held;
+}
+
+std::vector<WorkerMachine::Held> WorkerMachine::held_outcomes() const {
+  std::vector<Held> held;
+  for (const Record& record : records_) {
+    for (const Row& row : record.rows) held.push_back({handle, row.lease, row.range});
+  }
+  for (const Row& row : rows_) held.push_back({handle, row.lease, row.range});
+  return held;
+}
+
+// Keeps the oldest hands that make at most `ranges_max` ranges. What is worked on in the others is
+// lost: somebody else may have it at once.
+void WorkerMachine::give_up_hands(std::size_t ranges_max, WorkerEffects& effects) {
+  std::size_t ranges = 0;
+  std::erase_if(hands_, [&](const auto& entry) {
+    const InHand& hand = entry.second;
+    ranges += hand.open.size();
+    if (ranges <= ranges_max) return false;
+    for (const Span& span : hand.open) in_hand_ -= span.count;
+    bytes_at_hand_ -= hand.run.chunk.size;
+    effects.lost_hands.push_back(entry.first);
+    return true;
+  });
 }
 
 void WorkerMachine::check_invariants() const {

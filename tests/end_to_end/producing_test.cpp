@@ -110,6 +110,13 @@ TEST_CASE("names that no queue can have, and endpoints that mean nothing, are re
   CHECK_THROWS_AS((Worker{{.queue = ""}}), std::invalid_argument);
 }
 
+TEST_CASE("numbers that can never work are refused with field, value and remedy") {
+  CHECK_THROWS_WITH((Worker{{.queue = "q", .slots = 4097}}),
+                    "slots is 4097, a session has at most 4096: use that, or several workers");
+  CHECK_THROWS_AS((Worker{{.queue = "q", .threads = 5000}}), std::invalid_argument);
+  CHECK_NOTHROW((Worker{{.queue = "q", .prefetch_messages = 1'000'000, .slots = 4096}}));
+}
+
 TEST_CASE("G5 a durable hub that restarts under load keeps each message once") {
   const Folder folder;
   const std::string endpoint = "ipc://" + folder.path() + ".socket";

@@ -35,13 +35,15 @@ class Bench;
 struct WorkerOptions {
   std::string endpoint{"tcp://127.0.0.1:7295"};
   std::string queue{};
-  std::uint32_t threads = 1;  // handlers at once, of run and run_batch
+  std::uint32_t threads = 1;  // handlers at once, of run and run_batch; at most 4,096
   // Unstarted messages kept at hand, at most: it begins with up to 4,096 and takes more when it
-  // runs short, less when others are idle. 1: no look-ahead. At most 32,768.
+  // runs short, less when others are idle. 1: no look-ahead. More than 32,768, a hub's bound, is as
+  // good as that.
   std::uint32_t prefetch_messages = 32'768;
   std::uint64_t prefetch_bytes = 4 * 1024 * 1024;
   // Started, or finished and not sent, at once; at a death these are the suspects, which are tried
-  // one by one. At least `threads`, and a batch is at most this. Set it low for slow handlers.
+  // one by one. At least `threads`, at most 4,096, and a batch is at most this. Set it low for slow
+  // handlers.
   std::uint32_t slots = 1'024;
   std::uint32_t batch_messages_max = 256;  // of run_batch
   std::uint64_t count_max = 0;             // run ends after so many were started; 0: never
