@@ -181,6 +181,22 @@ TEST_CASE("no callback begins after close has returned") {
   CHECK(called == 0);
 }
 
+TEST_CASE("close within a callback returns: it does not wait for itself") {
+  const Hub hub{{.endpoints = {"inproc://within"}}};
+  ThreadExecutor executor;
+  Producer producer{{.endpoint = "inproc://within", .queue = "q"}};
+  Latch closed;
+  SendResult result;
+  const auto before = std::chrono::steady_clock::now();
+  producer.send("1").then(executor, [&](const Outcome&) {
+    result = producer.close(20s);
+    closed.open();
+  });
+  REQUIRE(closed.wait(30s));
+  CHECK(std::chrono::steady_clock::now() - before < 10s);
+  CHECK(result.confirmed == 1);
+}
+
 TEST_CASE("a body over 1 MiB is refused, one of 1 MiB is kept") {
   const Hub hub{{.endpoints = {"inproc://large"}}};
   Producer producer{{.endpoint = "inproc://large", .queue = "q"}};

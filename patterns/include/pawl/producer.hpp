@@ -124,7 +124,9 @@ class Producer {
   // Waits until everything sent before is answered, or the deadline.
   SendResult flush(std::chrono::milliseconds deadline);
   // flush, then ends the session. Always returns by the deadline; what is not answered by then is
-  // `unconfirmed`. No callback begins after it. Idempotent.
+  // `unconfirmed`. Idempotent. No callback begins after it; one that runs already is waited for
+  // until the deadline. Within a callback it waits neither for that one nor for those that have
+  // not begun.
   SendResult close(std::chrono::milliseconds deadline);
   // The counts so far.
   SendResult progress() const;

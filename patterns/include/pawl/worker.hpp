@@ -138,8 +138,10 @@ class Worker {
   bool drain(std::chrono::milliseconds deadline);
   // The same without waiting: for signal-handling threads and handlers.
   void stop();
-  // drain, then ends the session. Always returns by the deadline, no handler or callback begins
-  // after it. A handler still running is named in the result; its lease runs out by itself.
+  // drain, then ends the session. Always returns by the deadline; no handler or callback begins
+  // after it. A handler still running is named in the result, and its lease runs out by itself; a
+  // callback that runs already (on_connection, a coroutine on the executor) is waited for until the
+  // deadline. Within a callback it waits neither for that one nor for those that have not begun.
   CloseResult close(std::chrono::milliseconds deadline);
 
   WorkerProgress progress() const;
