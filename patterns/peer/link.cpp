@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "core/protocol/names.hpp"
 #include "core/random.hpp"
@@ -82,8 +83,14 @@ void Link::close(int linger_ms) {
 
 void Link::announce(const ConnectionEvent& event) {
   state_.store(event.state);
-  if (event.state == ConnectionState::lost)
+  if (event.state == ConnectionState::lost) {
+    is_lost_ = true;
     log(LogLevel::warning, "connection lost: " + event.text);
+  }
+  // As loud as the loss: whoever read of that one waits to read of its end.
+  if (event.state == ConnectionState::open && std::exchange(is_lost_, false)) {
+    log(LogLevel::warning, "connected again");
+  }
   if (event.state == ConnectionState::refused) log(LogLevel::error, "refused: " + event.text);
   if (!options_.on_connection) return;
   gate_->post(*options_.executor, [call = options_.on_connection, event] { call(event); });

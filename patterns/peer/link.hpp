@@ -55,7 +55,8 @@ class Link {
 
   Options options_;
   std::optional<transport::DealerSocket> socket_;
-  bool unused_ = true;  // the first socket has not been asked for yet
+  bool unused_ = true;    // the first socket has not been asked for yet
+  bool is_lost_ = false;  // a loss was told, and nothing better since
   transport::WakeUp wake_;
   std::shared_ptr<CallbackGate> gate_ = std::make_shared<CallbackGate>();
   std::atomic<ConnectionState> state_{ConnectionState::connecting};

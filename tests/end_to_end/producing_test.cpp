@@ -197,6 +197,24 @@ TEST_CASE("close within a callback returns: it does not wait for itself") {
   CHECK(result.confirmed == 1);
 }
 
+TEST_CASE("what a peer says of a lost connection, it says of the one that comes after it") {
+  const std::string endpoint = "inproc://again";
+  std::optional<Hub> hub;
+  hub.emplace(HubOptions{.endpoints = {endpoint}});
+  Notes said;
+  const Log log = [&](LogLevel level, std::string_view text) {
+    if (level >= LogLevel::warning) said.add(std::string(text));
+  };
+  Producer producer{{.endpoint = endpoint, .queue = "q", .log = log}};
+  REQUIRE(producer.wait_open(10s));
+  hub.reset();
+  REQUIRE(said.wait_count(1, 20s));
+  hub.emplace(HubOptions{.endpoints = {endpoint}});
+  REQUIRE(said.wait_count(2, 20s));
+  CHECK(said.all()[0].starts_with("connection lost: "));
+  CHECK(said.all()[1] == "connected again");
+}
+
 TEST_CASE("a body over 1 MiB is refused, one of 1 MiB is kept") {
   const Hub hub{{.endpoints = {"inproc://large"}}};
   Producer producer{{.endpoint = "inproc://large", .queue = "q"}};

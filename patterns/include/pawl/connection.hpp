@@ -13,7 +13,7 @@ namespace pawl {
 
 enum class ConnectionState : std::uint8_t {
   connecting,  // trying, with a backoff of 50 ms up to 2 s; for ever
-  open,        // the hub has opened the queue
+  open,        // the hub has opened the queue; after `lost`: connected again
   lost,        // no sign of life; trying again
   refused,     // the hub will not have us: final. Calls throw Refused.
   closed,      // by close()
