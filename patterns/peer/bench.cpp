@@ -23,9 +23,6 @@ void release(Lease* lease) noexcept {
 namespace peer {
 namespace {
 
-// Messages that receive() finds without asking the I/O thread again.
-constexpr std::uint32_t pullable_low = 8;
-
 std::int64_t now_us() {
   return read_clock().time_since_epoch().count();
 }
@@ -54,13 +51,6 @@ void Bench::start_waking(std::function<void()> wake) {
 
 void Bench::poke() {
   const std::lock_guard lock(mutex_);
-  wake_locked();
-}
-
-void Bench::expect_pulls() {
-  const std::lock_guard lock(mutex_);
-  if (demand_.pulling) return;
-  demand_.wanted = demand_.pulling = true;
   wake_locked();
 }
 
@@ -154,7 +144,7 @@ RunEnd Bench::ended() const {
 }
 
 void Bench::end(RunEnd reason) {
-  std::vector<std::coroutine_handle<>> resumed;
+  std::size_t resumed = 0;
   {
     const std::lock_guard lock(mutex_);
     if (!ended_) ended_ = reason;
@@ -162,18 +152,18 @@ void Bench::end(RunEnd reason) {
     tell_all_locked();
     wake_locked();
   }
-  resume(std::move(resumed));
+  post_resumption(resumed);
 }
 
 void Bench::refuse(const Fault& fault) {
-  std::vector<std::coroutine_handle<>> resumed;
+  std::size_t resumed = 0;
   {
     const std::lock_guard lock(mutex_);
     if (!refusal_) refusal_ = fault;
     resumed = serve_awaiting_locked();
     tell_all_locked();
   }
-  resume(std::move(resumed));
+  post_resumption(resumed);
 }
 
 void Bench::throw_if_refused() const {
@@ -208,122 +198,6 @@ void Bench::retire() {
   std::swap(pulled, pulled_);
 }
 
-std::optional<Delivery> Bench::next_pulled_locked() {
-  if (!may_begin()) {
-    withheld_ = true;
-    return std::nullopt;
-  }
-  for (;;) {
-    if (pulled_) {
-      if (const auto index = pulled_->cursor.begin_next(false)) {
-        Entry entry;
-        while (read_ <= *index && reader_->next(entry)) ++read_;
-        if (pulled_->cursor.unbegun() < pullable_low) wake_locked();
-        Delivery delivery = detail::DeliveryAccess::own(pulled_, entry, *index);
-        if (reject_if_malformed_locked(delivery, *index)) continue;
-        return delivery;
-      }
-      pulled_ = {};
-    }
-    if (staged_.empty()) return std::nullopt;
-    pulled_ = std::move(staged_.front());
-    staged_.pop_front();
-    pulled_->taken_us.store(now_us(), std::memory_order_relaxed);
-    reader_.emplace(pulled_->hand.run.chunk.bytes());
-    read_ = 0;
-  }
-}
-
-std::optional<Delivery> Bench::pull(std::chrono::milliseconds timeout) {
-  const Instant deadline = deadline_after(read_clock(), timeout);
-  std::unique_lock lock(mutex_);
-  demand_.wanted = demand_.pulling = true;
-  std::optional<Delivery> delivery;
-  while (!over_locked() && !(delivery = next_pulled_locked())) {
-    ++demand_.pulls;
-    wake_locked();
-    const auto woken = pulled_in_.wait_until(lock, steady(deadline));
-    --demand_.pulls;
-    if (woken == std::cv_status::timeout && read_clock() >= deadline) {
-      if (!over_locked()) delivery = next_pulled_locked();
-      break;
-    }
-  }
-  lock.unlock();
-  if (!delivery) throw_if_refused();
-  return delivery;
-}
-
-std::optional<Delivery> Bench::try_pull() {
-  const std::lock_guard lock(mutex_);
-  if (!demand_.pulling) wake_locked();
-  demand_.wanted = demand_.pulling = true;
-  if (over_locked()) return std::nullopt;
-  auto delivery = next_pulled_locked();
-  if (!delivery) wake_locked();
-  return delivery;
-}
-
-// A message whose meta is wrong is not for the user: it is rejected with the reason.
-bool Bench::reject_if_malformed_locked(Delivery& delivery, std::uint32_t index) {
-  const auto problem = detail::DeliveryAccess::check_meta(delivery);
-  if (!problem) return false;
-  detail::DeliveryAccess::disown(delivery);
-  events_.push_back(
-      Finished{pulled_->hand.id, index, 1, protocol::Verb::reject, std::nullopt, *problem});
-  wake_locked();
-  return true;
-}
-
-bool Bench::await(NextDelivery* waiting) {
-  const std::lock_guard lock(mutex_);
-  demand_.wanted = demand_.pulling = true;
-  if (over_locked()) return false;
-  waiting->delivery_ = next_pulled_locked();
-  if (waiting->delivery_) return false;
-  awaiting_.push_back(waiting);
-  ++demand_.pulls;
-  wake_locked();
-  return true;
-}
-
-// Gives what is at hand to coroutines that wait; returns those that go on.
-std::vector<std::coroutine_handle<>> Bench::serve_awaiting_locked() {
-  std::vector<std::coroutine_handle<>> resumed;
-  while (!awaiting_.empty()) {
-    NextDelivery* waiting = awaiting_.front();
-    if (!over_locked()) {
-      waiting->delivery_ = next_pulled_locked();
-      if (!waiting->delivery_) break;
-    }
-    awaiting_.pop_front();
-    --demand_.pulls;
-    resumed.push_back(waiting->waiting_);
-  }
-  if (options_.executor != nullptr) return resumed;
-  if (!resumed.empty()) ready_.signal();
-  resumable_.insert(resumable_.end(), resumed.begin(), resumed.end());
-  return {};
-}
-
-void Bench::resume(std::vector<std::coroutine_handle<>> resumed) {
-  for (const auto handle : resumed) gate_->post(*options_.executor, [handle] { handle.resume(); });
-}
-
-std::vector<std::coroutine_handle<>> Bench::take_resumable(bool& waiting) {
-  const std::lock_guard lock(mutex_);
-  waiting = !awaiting_.empty();
-  return std::exchange(resumable_, {});
-}
-
-void Bench::settle_fd() {
-  const std::lock_guard lock(mutex_);
-  const bool nothing =
-      staged_.empty() && resumable_.empty() && (!pulled_ || pulled_->cursor.unbegun() == 0);
-  if (!may_begin()) withheld_ = true;
-  if ((nothing || (withheld_ && resumable_.empty())) && !over_locked()) ready_.clear();
-}
-
 bool Bench::report(WorkerEvent event) {
   const std::lock_guard lock(mutex_);
   if (closed_) return false;
@@ -345,7 +219,7 @@ Bench::Work Bench::take_work() {
 }
 
 void Bench::stage(std::vector<LeaseRef> hands, bool quietly) {
-  std::vector<std::coroutine_handle<>> resumed;
+  std::size_t resumed = 0;
   {
     const std::lock_guard lock(mutex_);
     for (LeaseRef& hand : hands) staged_.push_back(std::move(hand));
@@ -361,7 +235,7 @@ void Bench::stage(std::vector<LeaseRef> hands, bool quietly) {
     const std::size_t idle = quietly && busy_ > 0 ? 0 : demand_.threads_idle;
     for (std::size_t i = 0; i < std::min(idle, staged_.size()); ++i) handed_.notify_one();
   }
-  resume(std::move(resumed));
+  post_resumption(resumed);
 }
 
 bool Bench::may_sleep() {

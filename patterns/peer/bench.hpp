@@ -7,7 +7,6 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
-#include <coroutine>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -136,8 +135,13 @@ class Bench : public std::enable_shared_from_this<Bench> {
   std::optional<Delivery> try_pull();
   // False: there is something (or never will be), do not suspend.
   bool await(NextDelivery* waiting);
-  // Coroutines that go on in poll(); `waiting`: some wait still.
-  std::vector<std::coroutine_handle<>> take_resumable(bool& waiting);
+  // It goes away, suspended or not: nothing is given to it any more, and it is not resumed.
+  void forget(NextDelivery* gone);
+  // Coroutines that have what they waited for, or never will; without an executor poll() resumes
+  // them.
+  std::size_t resumable() const;
+  bool resume_one();
+  bool is_awaited() const;
   // fd() or poll() will be used: keep something at hand.
   void expect_pulls();
   int fd() const { return ready_.fd(); }
@@ -175,8 +179,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
   void tell_all_locked();
   bool may_begin() const;
   std::optional<Delivery> next_pulled_locked();
-  std::vector<std::coroutine_handle<>> serve_awaiting_locked();
-  void resume(std::vector<std::coroutine_handle<>> resumed);
+  std::size_t serve_awaiting_locked();
+  void post_resumption(std::size_t count);
   bool reject_if_malformed_locked(Delivery& delivery, std::uint32_t index);
   bool wait_for_hand(std::unique_lock<std::mutex>& lock);
   void wake_locked();
@@ -202,7 +206,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
   std::uint32_t read_ = 0;
   bool withheld_ = false;  // nothing was handed out since the belief in the leases has ended
   std::deque<NextDelivery*> awaiting_;
-  std::vector<std::coroutine_handle<>> resumable_;
+  std::deque<NextDelivery*> resumable_;
   transport::WakeUp ready_;
 
   std::optional<RunEnd> ended_;

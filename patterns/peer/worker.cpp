@@ -3,6 +3,7 @@
 #include <pawl/worker.hpp>
 
 #include <optional>
+#include <utility>
 
 #include "patterns/peer/clock.hpp"
 #include "patterns/peer/handling.hpp"
@@ -61,12 +62,13 @@ int Worker::fd() const {
 std::optional<Delivery> Worker::poll() {
   peer::Bench& bench = shell_->bench();
   bench.settle_fd();
-  bool waiting = false;
-  const auto resumable = bench.take_resumable(waiting);
-  for (const auto handle : resumable) handle.resume();
+  // Those that are there now: one that goes on may wait, and be served, again. Or destroy another.
+  const std::size_t resumable = bench.resumable();
+  for (std::size_t i = 0; i < resumable && bench.resume_one(); ++i) {
+  }
   // Where coroutines do the work, a message is theirs.
   std::optional<Delivery> delivery;
-  if (resumable.empty() && !waiting) delivery = bench.try_pull();
+  if (resumable == 0 && !bench.is_awaited()) delivery = bench.try_pull();
   bench.settle_fd();
   return delivery;
 }
@@ -87,6 +89,12 @@ NextDelivery Worker::next() {
   return NextDelivery(shell_->loop.bench());
 }
 
+// What it was given and nobody came for goes back uncounted: it was not begun.
+NextDelivery::~NextDelivery() {
+  bench_->forget(this);
+  if (delivery_) delivery_->give_back();
+}
+
 bool NextDelivery::await_ready() {
   return false;
 }
@@ -99,7 +107,7 @@ bool NextDelivery::await_suspend(std::coroutine_handle<> waiting) {
 }
 
 std::optional<Delivery> NextDelivery::await_resume() {
-  return std::move(delivery_);
+  return std::exchange(delivery_, std::nullopt);
 }
 
 bool Worker::wait_open(std::chrono::milliseconds timeout) {

@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -75,26 +76,14 @@ class Receipt {
   bool ready() const;
 
   // Runs `callback` on `executor` once there is an outcome; at once (still on the executor) if
-  // there is one. None begins after the producer's close() has returned.
+  // there is one. None begins after the producer's close() has returned, and one that runs by then
+  // has been waited for until its deadline.
   void then(Executor& executor, std::function<void(const Outcome&)> callback) const;
 
-  // co_await receipt.on(executor): the outcome; the coroutine goes on on that executor.
-  auto on(Executor& executor) const {
-    struct Awaiter {
-      Receipt receipt;
-      Executor& executor;
-      Outcome outcome{};
-      bool await_ready() const noexcept { return false; }
-      void await_suspend(std::coroutine_handle<> waiting) {
-        receipt.then(executor, [this, waiting](const Outcome& answer) {
-          outcome = answer;
-          waiting.resume();
-        });
-      }
-      Outcome await_resume() { return std::move(outcome); }
-    };
-    return Awaiter{*this, executor};
-  }
+  // co_await receipt.on(executor): the outcome; the coroutine goes on on that executor, and may be
+  // destroyed there while it waits.
+  class Awaiter;
+  Awaiter on(Executor& executor) const;
 
   // Made by Producer.
   Receipt(detail::Batch* adopted, std::uint32_t index) noexcept : batch_(adopted), index_(index) {}
@@ -103,5 +92,39 @@ class Receipt {
   detail::Batch* batch_ = nullptr;
   std::uint32_t index_ = 0;
 };
+
+class Receipt::Awaiter {
+ public:
+  Awaiter(Receipt receipt, Executor& executor)
+      : receipt_(std::move(receipt)), executor_(executor) {}
+  ~Awaiter() { waiting_->coroutine = nullptr; }
+  Awaiter(const Awaiter&) = delete;
+  Awaiter& operator=(const Awaiter&) = delete;
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> coroutine) {
+    waiting_->coroutine = coroutine;
+    // Once it is there, another thread may resume and destroy this at any time.
+    const Receipt receipt = receipt_;
+    receipt.then(executor_, [waiting = waiting_](const Outcome& answer) {
+      waiting->outcome = answer;
+      if (waiting->coroutine) waiting->coroutine.resume();
+    });
+  }
+  Outcome await_resume() { return std::move(waiting_->outcome); }
+
+ private:
+  struct Waiting {  // what the callback may still look for when the coroutine is gone
+    std::coroutine_handle<> coroutine{};
+    Outcome outcome{};
+  };
+  Receipt receipt_;
+  Executor& executor_;
+  std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
+};
+
+inline Receipt::Awaiter Receipt::on(Executor& executor) const {
+  return {*this, executor};
+}
 
 }  // namespace pawl

@@ -152,8 +152,15 @@ class Worker {
   std::unique_ptr<Shell> shell_;
 };
 
+// Of one coroutine, which may be destroyed while it waits here, on the thread on which it would go
+// on (the executor's, or that of poll()): what it was given by then goes back uncounted.
 class NextDelivery {
  public:
+  ~NextDelivery();
+  // The worker knows where it is.
+  NextDelivery(const NextDelivery&) = delete;
+  NextDelivery& operator=(const NextDelivery&) = delete;
+
   bool await_ready();
   bool await_suspend(std::coroutine_handle<> waiting);
   std::optional<Delivery> await_resume();
