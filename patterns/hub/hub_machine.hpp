@@ -156,7 +156,9 @@ class HubMachine {
   // hub_workers.cpp
   void on_credit(Session& session, const protocol::Credit& credit);
   void on_settle(Session& session, const protocol::Settle& settle, Now now);
+  void note_late_outcome(Session& session, const protocol::Settle::Row& row);
   void check_handlers(Session& session, Now now);
+  void release_all(Session& session);
   void recall_for_idle(Queue& queue, Now now);
   void note_ended(Queue& queue);
   Group::Judge judge(const Queue& queue, std::string_view worker, Now now) {

@@ -114,6 +114,7 @@ Session& HubMachine::start_session(const protocol::Hello& hello) {
 void HubMachine::resume(Session& session, const protocol::Hello& hello) {
   close_handles(session);
   session.settle_number.reset();  // it goes on with the first one that we have not answered
+  session.stuck = 0;              // what it lists it means to finish
   const std::uint64_t got = std::min(hello.got, got_max);
   session.next_deliver = got + 1;
   session.received_upto = got;

@@ -54,7 +54,9 @@ void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
     }
     // Who settles has received: a busy worker need not wait for its next beat to be given more.
     session.on_received(queue.group.number_of(session.id, row.lease));
+    const std::size_t told = handle.exceptions.size();
     queue.group.settle(session.id, row, judge(queue, session.peer, now), handle.exceptions);
+    if (handle.exceptions.size() > told) note_late_outcome(session, row);
     if (row.verb == Verb::extend && row.lease == session.oldest_lease) {
       session.oldest_since = now.mono;
     }
@@ -83,10 +85,18 @@ void HubMachine::note_ended(Queue& queue) {
   }
 }
 
+// A handler that was given up is over after all.
+void HubMachine::note_late_outcome(Session& session, const Settle::Row& row) {
+  if (session.stuck == 0 || row.verb == Verb::give_back || row.verb == Verb::extend) return;
+  session.stuck -= static_cast<std::uint32_t>(std::min<std::uint64_t>(session.stuck, row.length));
+  for (const auto& [number, handle] : session.handles) touched_.insert(handle.queue);
+}
+
 // The worker itself ends a handler that takes too long; this is for one that does not. The oldest
 // message of a session is started as soon as anything is, since workers start in the order of
-// delivery; a lease and the margin more are the worker's own chance to say so first, and to begin a
-// message that waits behind a handler which did not end in time.
+// delivery; a lease and the margin more are the worker's own chance to say so first. Such a handler
+// keeps its slot until it says something. When every slot is kept, what is left cannot have been
+// started and must not be blamed: it comes back uncounted.
 void HubMachine::check_handlers(Session& session, Now now) {
   if (session.leases.empty()) return;
   const auto& [lease, log] = *session.leases.begin();
@@ -104,6 +114,18 @@ void HubMachine::check_handlers(Session& session, Now now) {
   if (now.mono - session.oldest_since < limit + timing.lease + timing.margin) return;
   queue.group.on_handler_timeout(lease, judge(queue, session.peer, now));
   note_ended(queue);
+  ++session.stuck;
+  if (session.is_stuck()) release_all(session);
+}
+
+void HubMachine::release_all(Session& session) {
+  session.running_dry_for = 0;
+  const auto leases = session.leases;  // changes below
+  for (const auto& [lease, log] : leases) {
+    Queue& queue = queues_.at(log);
+    queue.group.release(lease);
+    note_ended(queue);
+  }
 }
 
 // An idle worker, nothing to hand out, and another that sits on what it has not started: all of
@@ -121,8 +143,9 @@ void HubMachine::recall_for_idle(Queue& queue, Now now) {
     if (!session.is_connected()) continue;
     const std::uint64_t held = queue.group.held_by(session_id);
     if (held == 0) {
-      one_is_idle = one_is_idle || (!session.alone && session.running_dry_for == 0 &&
-                                    handle.delivered_messages < handle.credit_messages);
+      one_is_idle =
+          one_is_idle || (!session.alone && session.running_dry_for == 0 && !session.is_stuck() &&
+                          handle.delivered_messages < handle.credit_messages);
     } else if (held > most && now.mono - handle.recalled_at >= config_.timing.beat &&
                now.mono - session.oldest_since >= config_.timing.beat / 4) {
       most = held;

@@ -81,10 +81,15 @@ struct Session {
   std::uint64_t oldest_offset = 0;
   LeaseId oldest_lease = 0;
   Instant oldest_since{};
+  // Slots whose handlers took too long and have said nothing since: nobody can begin anything
+  // there.
+  std::uint32_t stuck = 0;
 
   bool is_connected() const { return !connection.empty(); }
+  bool is_stuck() const { return stuck >= slots; }
   bool may_deliver() const {
-    return is_connected() && next_deliver <= received_upto + limits::delivers_unreceived_max &&
+    return is_connected() && !is_stuck() &&
+           next_deliver <= received_upto + limits::delivers_unreceived_max &&
            sent_bytes - received_bytes <= limits::unreceived_bytes_max;
   }
   // The peer has read every DELIVER up to this number.

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// G3: whom the hub blames when a worker neither ends a handler nor says that it took too long.
+#include <catch2/catch.hpp>
+
+#include "tests/support/hub_tester.hpp"
+
+using namespace pawl;
+using namespace pawl::testing;
+
+namespace {
+
+// The time-out, the lease and the margin, and a look a quarter of a beat later.
+constexpr auto until_blamed = 1s + 10s + 500ms + 500ms;
+
+QueuePolicy times_out(std::chrono::milliseconds backoff) {
+  return {.handler_timeout = 1s, .backoff = {backoff, 1.0, 1h, 0.0}};
+}
+
+}  // namespace
+
+TEST_CASE("G3 what waits behind a handler that never ends comes back, and is not blamed") {
+  HubTester hub(times_out(100ms));
+  auto& p = hub.producer("orders");
+  auto& stuck = hub.worker("orders", {.slots = 1});
+  p.send("a,b,c");
+  hub.turn();
+  REQUIRE(stuck.delivered() == "a,b,c");
+  hub.advance(until_blamed);
+  CHECK(hub.stat("orders", "leased") == 0);
+  hub.advance(1min);
+  CHECK(stuck.delivered().empty());  // there is nobody in it who could begin them
+  auto& other = hub.worker("orders");
+  CHECK(other.delivered() == "a#2,b,c");
+}
+
+TEST_CASE("G3 of a stuck worker's messages only as many are blamed as it has slots") {
+  HubTester hub(times_out(1h));
+  auto& p = hub.producer("orders");
+  hub.worker("orders", {.slots = 2});
+  p.send("a,b,c,d");
+  hub.turn();
+  hub.advance(until_blamed);
+  CHECK(hub.stat("orders", "delayed") == 1);
+  CHECK(hub.stat("orders", "leased") == 3);
+  hub.advance(until_blamed);
+  CHECK(hub.stat("orders", "delayed") == 2);
+  CHECK(hub.stat("orders", "ready") == 2);
+  hub.advance(10min);
+  CHECK(hub.stat("orders", "delayed") == 2);
+}
+
+TEST_CASE("a stuck worker is given messages again once it has finished one, however late") {
+  HubTester hub(times_out(1h));
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders", {.slots = 1});
+  p.send("a,b");
+  hub.turn();
+  REQUIRE(w.delivered() == "a,b");
+  hub.advance(until_blamed);
+  REQUIRE(w.delivered().empty());
+  SECTION("by the late outcome") {
+    w.ack("a");
+    hub.turn();
+    CHECK(w.exceptions() == "0+1:STALE");
+  }
+  SECTION("by a resume, which says what it still holds") {
+    w.forget("a,b");
+    w.lose_connection();
+    w.connect();
+    hub.turn();
+  }
+  CHECK(w.delivered() == "b");
+}
