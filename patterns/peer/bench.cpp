@@ -54,6 +54,15 @@ void Bench::poke() {
   wake_locked();
 }
 
+std::shared_ptr<Bench::Runners> Bench::begin_run() {
+  const std::lock_guard lock(mutex_);
+  if (!runners_ || runners_->ended) {
+    runners_ = std::make_shared<Runners>();
+    runners_->number = ++demand_.runners;
+  }
+  return runners_;
+}
+
 void Bench::enter() {
   const std::lock_guard lock(mutex_);
   ++demand_.threads;
@@ -62,20 +71,23 @@ void Bench::enter() {
   wake_locked();
 }
 
-void Bench::leave() {
+void Bench::leave(const Runners& runners) {
   const std::lock_guard lock(mutex_);
   --demand_.threads;
+  if (!runners.ended || demand_.threads > 0 || demand_.pulls > 0 || watched_) return;
+  demand_.wanted = demand_.pulling = demand_.batching = false;
+  wake_locked();
 }
 
 // Waits for a staged hand; false when the run is over.
-bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock) {
+bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock, Runners& runners) {
   for (;;) {
-    if (over_locked()) return false;
+    if (over_locked() || runners.ended) return false;
     while (!staged_.empty() && staged_.front()->cursor.unbegun() == 0) staged_.pop_front();
     if (!staged_.empty()) return true;
     if (options_.idle_exit > std::chrono::milliseconds::zero() && busy_ == 0 &&
         read_clock() >= active_at_ + options_.idle_exit) {
-      ended_ = RunEnd::idle;
+      runners.ended = RunEnd::idle;
       tell_all_locked();
       return false;
     }
@@ -91,7 +103,7 @@ bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock) {
   }
 }
 
-LeaseRef Bench::exchange(LeaseRef done) {
+LeaseRef Bench::exchange(Runners& runners, LeaseRef done) {
   const std::int64_t now = now_us();
   std::unique_lock lock(mutex_);
   if (done) {
@@ -101,7 +113,7 @@ LeaseRef Bench::exchange(LeaseRef done) {
     if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
     wake_locked();
   }
-  if (!wait_for_hand(lock)) return {};
+  if (!wait_for_hand(lock, runners)) return {};
   LeaseRef next = std::move(staged_.front());
   staged_.pop_front();
   next->taken_us.store(now_us(), std::memory_order_relaxed);
@@ -110,7 +122,8 @@ LeaseRef Bench::exchange(LeaseRef done) {
   return next;
 }
 
-std::vector<LeaseRef> Bench::exchange(std::vector<LeaseRef> done, std::uint32_t messages_max) {
+std::vector<LeaseRef> Bench::exchange(Runners& runners, std::vector<LeaseRef> done,
+                                      std::uint32_t messages_max) {
   const std::int64_t now = now_us();
   std::unique_lock lock(mutex_);
   for (LeaseRef& lease : done) {
@@ -122,7 +135,7 @@ std::vector<LeaseRef> Bench::exchange(std::vector<LeaseRef> done, std::uint32_t 
   if (!done.empty()) touch_locked();
   demand_.batching = true;
   demand_.batch_messages += messages_max;
-  const bool more = wait_for_hand(lock);
+  const bool more = wait_for_hand(lock, runners);
   demand_.batch_messages -= messages_max;
   std::vector<LeaseRef> hands;
   std::uint32_t messages = 0;
@@ -138,9 +151,16 @@ std::vector<LeaseRef> Bench::exchange(std::vector<LeaseRef> done, std::uint32_t 
   return hands;
 }
 
-RunEnd Bench::ended() const {
+RunEnd Bench::ended(const Runners& runners) const {
   const std::lock_guard lock(mutex_);
-  return ended_.value_or(RunEnd::closed);
+  return runners.ended.value_or(ended_.value_or(RunEnd::closed));
+}
+
+void Bench::end_run(std::uint64_t runners, RunEnd reason) {
+  const std::lock_guard lock(mutex_);
+  if (demand_.runners != runners || runners_->ended) return;
+  runners_->ended = reason;
+  tell_all_locked();
 }
 
 void Bench::end(RunEnd reason) {

@@ -97,9 +97,15 @@ using detail::LeaseRef;
 
 class Bench : public std::enable_shared_from_this<Bench> {
  public:
+  // Those that are in run() and run_batch() at the same time: what ends one ends all.
+  struct Runners {
+    std::uint64_t number = 0;
+    std::optional<RunEnd> ended;  // by count_max or idle_exit
+  };
   // What somebody waits for.
   struct Demand {
-    bool wanted = false;        // anybody ever
+    bool wanted = false;        // anybody ever, since a run ended by itself
+    std::uint64_t runners = 0;  // the number of the last ones
     std::uint32_t threads = 0;  // in run, and of them without a hand:
     std::uint32_t threads_idle = 0;
     std::uint64_t batch_messages = 0;  // waited for by run_batch
@@ -120,14 +126,20 @@ class Bench : public std::enable_shared_from_this<Bench> {
       : options_(options), gate_(std::move(gate)) {}
 
   // run and run_batch -----------------------------------------------------------------------
+  std::shared_ptr<Runners> begin_run();
+  // A thread of theirs. With the last one of those who ended by themselves nobody wants messages
+  // any more, unless somebody pulls.
   void enter();
-  void leave();
+  void leave(const Runners& runners);
   // Reports `done`, if any, and takes the next hand; nothing when the run has ended.
-  LeaseRef exchange(LeaseRef done);
+  LeaseRef exchange(Runners& runners, LeaseRef done);
   // The same with as many hands as make `messages_max` messages, at least one.
-  std::vector<LeaseRef> exchange(std::vector<LeaseRef> done, std::uint32_t messages_max);
-  RunEnd ended() const;
-  // Ends every run; the first reason counts.
+  std::vector<LeaseRef> exchange(Runners& runners, std::vector<LeaseRef> done,
+                                 std::uint32_t messages_max);
+  RunEnd ended(const Runners& runners) const;
+  // Ends the run of these, if it is still the last.
+  void end_run(std::uint64_t runners, RunEnd reason);
+  // Ends every run and every wait, for good; the first reason counts.
   void end(RunEnd reason);
 
   // Pulling -----------------------------------------------------------------------------------
@@ -182,7 +194,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
   std::size_t serve_awaiting_locked();
   void post_resumption(std::size_t count);
   bool reject_if_malformed_locked(Delivery& delivery, std::uint32_t index);
-  bool wait_for_hand(std::unique_lock<std::mutex>& lock);
+  bool wait_for_hand(std::unique_lock<std::mutex>& lock, Runners& runners);
   void wake_locked();
 
   const WorkerOptions options_;
@@ -198,6 +210,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
   std::vector<WorkerEvent> events_;
   std::vector<LeaseRef> done_;
   Demand demand_;
+  std::shared_ptr<Runners> runners_;
+  bool watched_ = false;    // fd() was asked for: somebody waits whom we cannot see
   std::uint32_t busy_ = 0;  // hands taken by run and not reported
   Instant active_at_{};     // something was staged or reported, for idle_exit
 

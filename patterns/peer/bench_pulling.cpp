@@ -13,6 +13,7 @@ constexpr std::uint32_t pullable_low = 8;
 
 void Bench::expect_pulls() {
   const std::lock_guard lock(mutex_);
+  watched_ = true;
   if (demand_.pulling) return;
   demand_.wanted = demand_.pulling = true;
   wake_locked();

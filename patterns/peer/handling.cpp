@@ -167,14 +167,15 @@ void work_batch(Bench& bench, const std::vector<LeaseRef>& hands, const BatchHan
 // Runs `work` here and on the other threads. An exception of ours (out of memory) ends the run.
 template <class Work>
 RunEnd on_threads(Bench& bench, Work work) {
+  const std::shared_ptr<Bench::Runners> runners = bench.begin_run();
   const auto guarded = [&] {
     bench.enter();
     try {
-      work();
+      work(*runners);
     } catch (...) {
       bench.end(RunEnd::closed);
     }
-    bench.leave();
+    bench.leave(*runners);
   };
   std::vector<std::thread> others;
   try {
@@ -184,25 +185,27 @@ RunEnd on_threads(Bench& bench, Work work) {
   }
   guarded();
   for (std::thread& thread : others) thread.join();
-  return bench.ended();
+  return bench.ended(*runners);
 }
 
 }  // namespace
 
 // Each holds the bench itself: a handler may still run when the worker is gone.
 RunEnd run_singly(std::shared_ptr<Bench> bench, const Handler& handler) {
-  return on_threads(*bench, [&] {
+  return on_threads(*bench, [&](Bench::Runners& runners) {
     LeaseRef lease;
-    while ((lease = bench->exchange(std::move(lease)))) work_hand(*bench, *lease, handler);
+    while ((lease = bench->exchange(runners, std::move(lease)))) {
+      work_hand(*bench, *lease, handler);
+    }
   });
 }
 
 RunEnd run_batches(std::shared_ptr<Bench> bench, const BatchHandler& handler) {
-  return on_threads(*bench, [&] {
+  return on_threads(*bench, [&](Bench::Runners& runners) {
     std::vector<LeaseRef> hands;
     Batch batch;
     for (;;) {
-      hands = bench->exchange(std::move(hands), bench->options().batch_messages_max);
+      hands = bench->exchange(runners, std::move(hands), bench->options().batch_messages_max);
       if (hands.empty()) return;
       work_batch(*bench, hands, handler, batch);
     }

@@ -42,8 +42,9 @@ void SessionMachine::greet(Instant now, const Resume& resume, PeerEffects& effec
   PAWL_CHECK(state_ == State::waiting);
   if (!same_socket_) effects.recreate_socket = true;
   same_socket_ = false;
-  if (!announced_) effects.events.push_back({ConnectionState::connecting, Code::ok, {}});
-  announced_ = true;
+  if (told_ != ConnectionState::connecting && told_ != ConnectionState::open) {
+    tell({ConnectionState::connecting, Code::ok, {}}, effects);
+  }
   protocol::Hello hello;
   hello.versions = {protocol::version};
   hello.peer = options_.peer;
@@ -112,11 +113,8 @@ SessionMachine::News SessionMachine::on_error(const protocol::Error& error, Inst
                                               PeerEffects& effects) {
   if (error.code == Code::unknown_session) {
     if (!established()) return News::none;  // about something sent before our HELLO
-    state_ = State::waiting;
-    same_socket_ = true;
-    announced_ = false;
-    greet_at_ = now;
-    effects.events.push_back({ConnectionState::lost, error.code, "the hub does not know us"});
+    tell({ConnectionState::lost, error.code, "the hub does not know us"}, effects);
+    start_over(now);
     return News::ended;
   }
   if (!is_about_hello(error)) return established() ? News::other : News::none;
@@ -149,9 +147,8 @@ void SessionMachine::lose(Instant now, const std::string& why, PeerEffects& effe
     same_socket_ = false;
     return;
   }
-  if (state_ == State::established) {
-    effects.events.push_back({ConnectionState::lost, Code::ok, why});
-    announced_ = false;
+  if (established() || told_ == ConnectionState::open) {
+    tell({ConnectionState::lost, Code::ok, why}, effects);
   }
   state_ = State::waiting;
   same_socket_ = false;
@@ -163,20 +160,31 @@ void SessionMachine::fail(Code code, const std::string& text, PeerEffects& effec
   state_ = State::refused;
   refusal_ = code;
   refusal_text_ = text;
-  effects.events.push_back(
-      {ConnectionState::refused, code, std::string(name_of(code)) + ": " + text});
+  tell({ConnectionState::refused, code, std::string(name_of(code)) + ": " + text}, effects);
 }
 
 void SessionMachine::leave(bool bye, PeerEffects& effects) {
-  if (established() && bye) put(effects, protocol::Bye{});
+  // While greeting too: a hub reads the HELLO first.
+  if ((established() || state_ == State::greeting) && bye) put(effects, protocol::Bye{});
   if (state_ == State::closed) return;
   state_ = State::closed;
-  effects.events.push_back({ConnectionState::closed, Code::ok, {}});
+  tell({ConnectionState::closed, Code::ok, {}}, effects);
+}
+
+void SessionMachine::start_over(Instant now) {
+  PAWL_CHECK(established());
+  state_ = State::waiting;
+  same_socket_ = true;
+  greet_at_ = now;
 }
 
 void SessionMachine::opened(PeerEffects& effects) {
-  announced_ = false;
-  effects.events.push_back({ConnectionState::open, Code::ok, {}});
+  if (told_ != ConnectionState::open) tell({ConnectionState::open, Code::ok, {}}, effects);
+}
+
+void SessionMachine::tell(ConnectionEvent event, PeerEffects& effects) {
+  told_ = event.state;
+  effects.events.push_back(std::move(event));
 }
 
 SessionMachine::News SessionMachine::tick(Instant now, std::uint64_t received_upto,

@@ -4,7 +4,8 @@
 //
 //   waiting ──due: new socket, HELLO──▶ greeting ──WELCOME──▶ established
 //      ▲                                   │ ▲                    │
-//      │◀──────── no answer ───────────────┘ └─ UNKNOWN_SESSION ──┤
+//      │◀──────── no answer ───────────────┘ └─ UNKNOWN_SESSION, ─┤
+//      │                                        start_over()      │
 //      └◀──────── silence, GOAWAY, socket failed ─────────────────┘
 //   any ──ERROR 1xx about HELLO, or the owner's fail()──▶ refused        any ──leave()──▶ closed
 //   (before WELCOME, an ERROR that does not say what it is about is about HELLO)
@@ -81,6 +82,9 @@ class SessionMachine {
   void fail(Code code, const std::string& text, PeerEffects& effects);
   // `bye`: tell the hub that it ends here, so that what is held comes back at once.
   void leave(bool bye, PeerEffects& effects);
+  // HELLO again on this very connection: all handles are closed, and with them all credit is gone.
+  // To those who watch the connection nothing has happened.
+  void start_over(Instant now);
   // Says that the owner's queue is open.
   void opened(PeerEffects& effects);
 
@@ -110,6 +114,7 @@ class SessionMachine {
     std::uint64_t number = 0;
     Instant at{};
   };
+  void tell(ConnectionEvent event, PeerEffects& effects);
   News on_welcome(const protocol::Welcome& welcome, Instant now, PeerEffects& effects);
   News on_beat(const protocol::Beat& beat);
   News on_error(const protocol::Error& error, Instant now, PeerEffects& effects);
@@ -124,8 +129,8 @@ class SessionMachine {
   std::optional<Bytes16> token_;
   Bytes16 store_id_{};
   bool resumed_ = false;
-  bool same_socket_ = false;  // the next HELLO goes out on the socket there is
-  bool announced_ = false;    // ConnectionState::connecting was told
+  bool same_socket_ = false;             // the next HELLO goes out on the socket there is
+  std::optional<ConnectionState> told_;  // the last one
   Duration lease_{};
   Duration beat_{};
   std::uint32_t body_bytes_max_ = 0;

@@ -20,14 +20,6 @@ using std::chrono::milliseconds;
 constexpr int socket_reads_max = 256;
 // For the last SETTLEs and BYE: without it a hub would keep them leased to a peer that is gone.
 constexpr int linger_ms = 200;
-// A hand is worked off in about this time: long enough to hide the hand-over, short enough that
-// outcomes are not kept waiting.
-constexpr std::int64_t hand_time_us = 300;
-// After this, what was acked in a hand that is still worked on is collected, and idle threads may
-// have the rest of it.
-constexpr Duration hand_late = milliseconds(5);
-constexpr std::uint32_t pulled_messages = 16;
-constexpr std::uint32_t pullable_target = 8;
 
 WorkerMachine::Options machine_options(const WorkerOptions& options) {
   return {options.queue, options.peer, options.prefetch_messages, options.prefetch_bytes,
@@ -125,13 +117,30 @@ void WorkerLoop::take_reports(Instant now, const Bench::Work& work, WorkerEffect
     learn_pace(*lease);
     finish_hand(*lease, now, effects);
   }
-  if (work.demand.wanted && !std::exchange(wanted_, true)) machine_.apply(Want{}, now, effects);
+  want(now, work.demand, effects);
   bool draining = false;
   {
     const std::lock_guard lock(mutex_);
     draining = draining_;
   }
   if (draining && !std::exchange(drained_, true)) machine_.apply(Drain{}, now, effects);
+}
+
+// Passes on what is wanted, if that has changed. A run with count_max wants no more than it may
+// start; who pulls may want anything.
+void WorkerLoop::want(Instant now, const Bench::Demand& demand, WorkerEffects& effects) {
+  if (demand.runners != runners_) {
+    runners_ = demand.runners;
+    started_before_ = machine_.counts().started;
+  }
+  std::optional<std::uint64_t> wanted;
+  if (demand.wanted) wanted = UINT64_MAX;
+  if (demand.wanted && options_.count_max != 0 && !demand.pulling) {
+    wanted = started_before_ + std::min(options_.count_max, UINT64_MAX - started_before_);
+  }
+  if (wanted == std::exchange(wanted_, wanted)) return;
+  if (wanted) return machine_.apply(Want{*wanted}, now, effects);
+  machine_.apply(Unwant{}, now, effects);
 }
 
 // Collects what was acked and not told yet.
@@ -148,19 +157,6 @@ void WorkerLoop::take_away(Lease& lease, std::uint32_t keep, Instant now, Worker
   const std::uint32_t before = lease.cursor.limit();
   const std::uint32_t end = lease.cursor.limit_to(keep);
   if (end < before) machine_.apply(Untouched{lease.hand.id, end}, now, effects);
-}
-
-void WorkerLoop::learn_pace(const Lease& lease) {
-  const std::uint32_t begun = lease.cursor.begun();
-  if (begun == 0 || !lease.singly.load()) return;
-  const std::int64_t spent = std::max<std::int64_t>(lease.done_us - lease.taken_us.load(), 1);
-  const std::int64_t fits = hand_time_us * begun / spent;
-  instant_ = fits >= options_.slots;
-  const std::uint32_t sharers = instant_ ? 1 : options_.threads;
-  const std::uint32_t most = std::max(options_.slots / (2 * sharers), 1U);
-  const std::uint32_t grown = std::min(hand_messages_ * 4, most);
-  hand_messages_ =
-      static_cast<std::uint32_t>(std::clamp<std::int64_t>(fits, 1, std::int64_t{grown}));
 }
 
 // Tells the machine what was begun, for its time-outs, and collects acks from hands that take long.
@@ -224,68 +220,6 @@ void WorkerLoop::mark_lost(Instant now, WorkerEffects& effects) {
   });
 }
 
-bool WorkerLoop::start_one(std::uint32_t messages_max, Instant now, std::vector<LeaseRef>& hands) {
-  if (options_.count_max != 0) {
-    const std::uint64_t started = machine_.counts().started;
-    if (started >= options_.count_max) return false;
-    messages_max = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(messages_max, options_.count_max - started));
-  }
-  auto hand = machine_.start(messages_max, now);
-  if (!hand) return false;
-  hands.emplace_back(new Lease(bench_, std::move(*hand)));
-  active_.push_back(hands.back());
-  return true;
-}
-
-void WorkerLoop::stage(Instant now, const Bench::Demand& demand, WorkerEffects& effects) {
-  std::vector<LeaseRef> hands;
-  if (demand.batching) {
-    std::uint64_t staged = demand.staged_messages;
-    while (staged < demand.batch_messages &&
-           start_one(static_cast<std::uint32_t>(demand.batch_messages - staged), now, hands)) {
-      staged += hands.back()->hand.run.count;
-    }
-  } else if (demand.threads > 0) {
-    if (demand.threads_idle > demand.staged && machine_.ready_messages() == 0) {
-      share_out(now, effects);
-    }
-    // Ahead of need only for fast handlers, which would wait for us otherwise.
-    const bool fast = hand_messages_ > 1;
-    const std::uint32_t target = instant_ ? 2 : demand.threads_idle + (fast ? demand.threads : 0);
-    std::uint32_t staged = demand.staged;
-    while (staged < target && start_one(hand_messages_, now, hands)) ++staged;
-  }
-  if (demand.pulling) {
-    std::uint32_t pullable = demand.pullable;
-    while (pullable < pullable_target + demand.pulls && start_one(pulled_messages, now, hands)) {
-      pullable += hands.back()->hand.run.count;
-    }
-  }
-  bench_->stage(std::move(hands), instant_ && is_busy(now));
-}
-
-// Somebody has only just begun a hand.
-bool WorkerLoop::is_busy(Instant now) const {
-  return std::any_of(active_.begin(), active_.end(), [&](const LeaseRef& lease) {
-    const std::int64_t taken = lease->taken_us.load(std::memory_order_relaxed);
-    return taken != 0 && now - Instant(Duration(taken)) < hand_late;
-  });
-}
-
-// Threads idle while others sit on messages that they have not begun: half of the largest such hand
-// is ready again.
-void WorkerLoop::share_out(Instant now, WorkerEffects& effects) {
-  const LeaseRef* most = nullptr;
-  for (const LeaseRef& lease : active_) {
-    const std::int64_t taken = lease->taken_us.load(std::memory_order_relaxed);
-    if (taken == 0 || now - Instant(Duration(taken)) < hand_late) continue;
-    if (lease->cursor.unbegun() == 0) continue;
-    if (most == nullptr || lease->cursor.unbegun() > (*most)->cursor.unbegun()) most = &lease;
-  }
-  if (most != nullptr) take_away(**most, (*most)->cursor.unbegun() / 2, now, effects);
-}
-
 Instant WorkerLoop::next_sample(Instant now) const {
   Instant due = never;
   for (const LeaseRef& lease : active_) {
@@ -325,9 +259,8 @@ void WorkerLoop::publish(const Bench::Demand& demand) {
   const bool is_refused = session.state() == SessionMachine::State::refused;
   if (is_refused && !refusal_) bench_->refuse({session.refusal(), session.refusal_text()});
   const auto& counts = machine_.counts();
-  if (options_.count_max != 0 && counts.started >= options_.count_max && machine_.in_hand() == 0 &&
-      demand.threads > 0) {
-    bench_->end(RunEnd::counted);
+  if (count_left() == 0 && machine_.in_hand() == 0 && demand.threads > 0) {
+    bench_->end_run(runners_, RunEnd::counted);
   }
   const std::lock_guard lock(mutex_);
   if (is_refused && !refusal_) refusal_ = Fault{session.refusal(), session.refusal_text()};

@@ -34,6 +34,11 @@ class WorkerLoop {
   WorkerProgress progress() const;
 
  private:
+  // After this, what was acked in a hand that is still worked on is collected, and idle threads may
+  // have the rest of it.
+  static constexpr Duration hand_late = std::chrono::milliseconds(5);
+
+  // worker_loop.cpp
   void run();
   void turn();
   void take_reports(Instant now, const Bench::Work& work, WorkerEffects& effects);
@@ -42,14 +47,18 @@ class WorkerLoop {
   void sample(Instant now, WorkerEffects& effects);
   void recall(Instant now, WorkerEffects& effects);
   void mark_lost(Instant now, WorkerEffects& effects);
-  void stage(Instant now, const Bench::Demand& demand, WorkerEffects& effects);
-  bool start_one(std::uint32_t messages_max, Instant now, std::vector<LeaseRef>& hands);
-  void share_out(Instant now, WorkerEffects& effects);
-  bool is_busy(Instant now) const;
-  void learn_pace(const detail::Lease& lease);
+  void want(Instant now, const Bench::Demand& demand, WorkerEffects& effects);
   void leave(Instant now, WorkerEffects& effects);
   void publish(const Bench::Demand& demand);
   Instant next_sample(Instant now) const;
+
+  // worker_staging.cpp
+  void stage(Instant now, const Bench::Demand& demand, WorkerEffects& effects);
+  std::uint64_t count_left() const;
+  bool start_one(std::uint64_t messages_max, Instant now, std::vector<LeaseRef>& hands);
+  void share_out(Instant now, WorkerEffects& effects);
+  bool is_busy(Instant now) const;
+  void learn_pace(const detail::Lease& lease);
 
   WorkerOptions options_;
   Link link_;
@@ -61,7 +70,10 @@ class WorkerLoop {
   std::uint32_t hand_messages_ = 1;  // as many as are worked off in about hand_time
   std::optional<SocketFailed> failed_;
   bool instant_ = false;  // handlers so fast that more threads would only be in the way
-  bool wanted_ = false, drained_ = false, left_ = false;
+  std::optional<std::uint64_t> wanted_;  // as the machine was told last
+  std::uint64_t runners_ = 0;            // of the last run, and what had been started before it
+  std::uint64_t started_before_ = 0;
+  bool drained_ = false, left_ = false;
   bool again_ = false;  // something is to be said that this turn could not say
 
   mutable std::mutex mutex_;

@@ -33,8 +33,11 @@ void WorkerMachine::apply(WorkerEvent event, Instant now, WorkerEffects& effects
     on_extend(*extend, now);
   } else if (auto* give_back = std::get_if<GiveBack>(&event)) {
     give_back_ready(give_back->messages);
-  } else if (std::holds_alternative<Want>(event)) {
+  } else if (const auto* want = std::get_if<Want>(&event)) {
     wanted_ = true;
+    started_max_ = want->started_max;
+  } else if (std::holds_alternative<Unwant>(event)) {
+    on_unwant(effects);
   } else if (std::holds_alternative<Drain>(event)) {
     on_drain(effects);
   } else if (auto* failed = std::get_if<SocketFailed>(&event)) {
@@ -55,6 +58,7 @@ void WorkerMachine::tick(Instant now, WorkerEffects& effects) {
     on_welcomed(effects);
   }
   if (has_handler_timeout()) expire_handlers(now, effects);
+  if (opened_ && !wanted_ && !draining_) withdraw_credit(now, effects);
   if (!opened_) return;
   send_settles(effects);
   grant(effects);
@@ -255,7 +259,7 @@ void WorkerMachine::on_untouched(const Untouched& untouched) {
 }
 
 void WorkerMachine::put_back(Run run) {
-  if (draining_) {
+  if (draining_ || !wanted_) {
     bytes_at_hand_ -= run.chunk.size;
     return add_row(
         {protocol::Verb::give_back, run.lease, {run.lane, run.offset, run.count}, {}, {}});
@@ -272,6 +276,32 @@ void WorkerMachine::on_begun(const Begun& begun, Instant now) {
   if (at == hands_.end()) return;
   if (begun.only) at->second.begun.clear();
   at->second.begun.push_back({begun.first, begun.count, now});
+}
+
+void WorkerMachine::on_unwant(WorkerEffects& effects) {
+  wanted_ = false;
+  give_back_ready(UINT64_MAX);
+  effects.recall = UINT64_MAX;
+}
+
+// A CREDIT cannot be taken back: the hub would go on to deliver, and we to give back. A new HELLO
+// ends it. It waits until every outcome is answered, since the hub forgets those answers with the
+// handle; what comes until then is free again by not being listed.
+void WorkerMachine::withdraw_credit(Instant now, WorkerEffects& effects) {
+  const bool may_deliver =
+      granted_messages_ > received_messages_ && granted_bytes_ > received_bytes_;
+  if (!may_deliver) {
+    give_back_ready(UINT64_MAX);
+    return;
+  }
+  if (!rows_.empty() || !records_.empty()) return;
+  counts_.returned += ready_messages_;
+  for (const Run& run : ready_) bytes_at_hand_ -= run.chunk.size;
+  ready_.clear();
+  ready_messages_ = 0;
+  session_.start_over(now);
+  on_ended(effects);
+  session_.greet(now, held(effects), effects.peer);
 }
 
 void WorkerMachine::on_drain(WorkerEffects& effects) {
@@ -321,15 +351,19 @@ std::size_t WorkerMachine::ranges() const {
 }
 
 void WorkerMachine::grant(WorkerEffects& effects) {
-  if (!wanted_ || draining_ || ranges() >= limits::held_ranges_max) return;
+  if (!wanted_ || draining_) return;
+  // What nobody would start is not asked for.
+  const std::uint64_t startable = started_max_ - std::min(started_max_, counts_.started);
+  const std::uint64_t window =
+      std::min<std::uint64_t>(window_, startable < window_ ? startable + in_hand_ : window_);
   const std::uint64_t at_hand = ready_messages_ + in_hand_;
-  if (at_hand >= window_ || bytes_at_hand_ >= options_.prefetch_bytes) return;
-  const std::uint64_t messages = received_messages_ + window_ - at_hand;
+  if (at_hand >= window || bytes_at_hand_ >= options_.prefetch_bytes) return;
+  const std::uint64_t messages = received_messages_ + window - at_hand;
   const std::uint64_t bytes = received_bytes_ + options_.prefetch_bytes - bytes_at_hand_;
   // A quarter at a time: a CREDIT for each message would cost more than the message.
-  const bool grew = messages >= granted_messages_ + (window_ + 3) / 4 ||
+  const bool grew = messages >= granted_messages_ + (window + 3) / 4 ||
                     bytes >= granted_bytes_ + options_.prefetch_bytes / 4;
-  if (!grew) return;
+  if (!grew || ranges() >= limits::held_ranges_max) return;
   granted_messages_ = std::max(granted_messages_, messages);
   granted_bytes_ = std::max(granted_bytes_, bytes);
   put(effects.peer, protocol::Credit{handle, granted_messages_, granted_bytes_});

@@ -4,7 +4,7 @@
 //   DELIVER ──▶ ready ──start()──▶ in hand ──Finished──▶ row ──SETTLE──▶ record ──SETTLED──▶ gone
 //                 │ ▲                │  │
 //                 │ └── Untouched ───┘  └─ time-out: a nack row; the late outcome is stale
-//                 └─ RECALL, drain: a give_back row
+//                 └─ RECALL, drain, Unwant: a give_back row
 //   session not resumed: everything up to the record is lost; outcomes that come later are stale.
 //
 // A hand is a run of messages that somebody works on: a handler thread, or whoever pulled them.
@@ -42,8 +42,12 @@ struct Hand {
   Run run;
 };
 
-// Somebody works now, or would: messages may be asked for.
-struct Want {};
+// Somebody works now, or would: messages may be asked for, until `started_max` were started in all.
+struct Want {
+  std::uint64_t started_max = UINT64_MAX;
+};
+// Nobody does any more: give back what was not begun, and take nothing until the next Want.
+struct Unwant {};
 // Messages [first, first + count) of a hand have this outcome.
 struct Finished {
   std::uint64_t hand = 0;
@@ -76,8 +80,8 @@ struct GiveBack {
 // Take nothing more, give back what was not begun.
 struct Drain {};
 
-using WorkerEvent = std::variant<Received, SocketFailed, Leave, Want, Finished, Untouched, Begun,
-                                 Extend, GiveBack, Drain>;
+using WorkerEvent = std::variant<Received, SocketFailed, Leave, Want, Unwant, Finished, Untouched,
+                                 Begun, Extend, GiveBack, Drain>;
 
 struct WorkerEffects {
   PeerEffects peer;
@@ -178,6 +182,8 @@ class WorkerMachine {
   void on_recall(std::uint64_t messages, WorkerEffects& effects);
   void on_untouched(const Untouched& untouched);
   void on_begun(const Begun& begun, Instant now);
+  void on_unwant(WorkerEffects& effects);
+  void withdraw_credit(Instant now, WorkerEffects& effects);
   void on_drain(WorkerEffects& effects);
   void on_leave(WorkerEffects& effects);
   void on_ended(WorkerEffects& effects);
@@ -206,6 +212,7 @@ class WorkerMachine {
   Options options_;
   SessionMachine session_;
   bool wanted_ = false;
+  std::uint64_t started_max_ = UINT64_MAX;
   bool draining_ = false;
   bool opened_ = false;  // in this connection
   Instant open_at_ = never;

@@ -46,7 +46,7 @@ struct WorkerOptions {
   // handlers.
   std::uint32_t slots = 1'024;
   std::uint32_t batch_messages_max = 256;  // of run_batch
-  std::uint64_t count_max = 0;             // run ends after so many were started; 0: never
+  std::uint64_t count_max = 0;             // each run ends after it started so many; 0: never
   std::chrono::milliseconds idle_exit{0};  // run ends when nothing came for so long; 0: never
   std::string peer{};                      // a name for people: logs, histories. Empty: host:pid
   std::function<void(const ConnectionEvent&)> on_connection{};
@@ -109,6 +109,10 @@ class Worker {
   // Calls `handler` for each message on `threads` threads (this one is the first) until stop, drain
   // or close, count_max or idle_exit. Return acks; throw pawl::Reject, pawl::Return or pawl::Nack
   // for what their names say; any other exception nacks with what(). Throws Refused for a final no.
+  //
+  // After count_max or idle_exit the worker holds nothing that was not begun and asks for nothing,
+  // until the next call asks again: run, receive, poll, next or fd (whose caller is taken to wait
+  // for ever). Between receive, poll and next themselves messages are kept at hand.
   RunEnd run(const Handler& handler);
   // The same with whatever is at hand, up to batch_messages_max.
   RunEnd run_batch(const BatchHandler& handler);

@@ -122,6 +122,7 @@ void SimWorker::start(Instant now) {
   options.prefetch_messages = 12;
   options.slots = 4;
   machine_ = std::make_unique<peer::WorkerMachine>(options, random_.next());
+  wants_at_ = never;
   peer::WorkerEffects effects;
   machine_->apply(peer::Want{}, now, effects);
   carry_out_all(effects, now);
@@ -170,6 +171,7 @@ void SimWorker::run(Instant now) {
   peer::WorkerEffects effects;
   if (!in_hand_.empty() && now >= done_at_) finish(now, effects);
   if (!alive_) return;
+  want(now, effects);
   machine_->tick(now, effects);
   machine_->check_invariants();
   carry_out_all(effects, now);
@@ -177,7 +179,18 @@ void SimWorker::run(Instant now) {
 }
 
 Instant SimWorker::next_deadline() const {
-  return alive_ ? std::min(machine_->next_deadline(), done_at_) : never;
+  return alive_ ? std::min({machine_->next_deadline(), done_at_, wants_at_}) : never;
+}
+
+// Now and then the application wants nothing for a while.
+void SimWorker::want(Instant now, peer::WorkerEffects& effects) {
+  if (wants_at_ == never && random_.below(100) == 0) {
+    machine_->apply(peer::Unwant{}, now, effects);
+    wants_at_ = now + Duration(static_cast<std::int64_t>(random_.below(300'000)));
+  } else if (now >= wants_at_) {
+    machine_->apply(peer::Want{}, now, effects);
+    wants_at_ = never;
+  }
 }
 
 bool SimWorker::believes_to_hold(std::uint64_t offset, Instant now) const {

@@ -112,6 +112,7 @@ class SimWorker final : public SimPeer {
   void note_deliver(const WireMessage& wire);
   void carry_out_all(peer::WorkerEffects& effects, Instant now);
   void drop_hand();
+  void want(Instant now, peer::WorkerEffects& effects);
   void start_hand(Instant now);
   void begin(Instant now);
   void finish(Instant now, peer::WorkerEffects& effects);
@@ -123,6 +124,7 @@ class SimWorker final : public SimPeer {
   std::vector<Message> in_hand_;  // of one hand
   std::size_t at_ = 0;            // the one that is worked on
   Instant done_at_ = never;
+  Instant wants_at_ = never;  // when messages are wanted again, if they are not
 };
 
 }  // namespace pawl::testing

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run that ends by itself: what the worker holds then, and that it can be used again.
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include <pawl/hub.hpp>
+
+#include "tests/e2e/ways.hpp"
+
+using namespace pawl;
+using namespace pawl::testing;
+
+namespace {
+
+void send(const std::string& endpoint, int count) {
+  Producer producer{{.endpoint = endpoint, .queue = "work"}};
+  for (int i = 0; i < count; ++i) producer.send(std::to_string(i));
+  REQUIRE(producer.close(10s).complete());
+}
+
+RunEnd run(Worker& worker, bool in_batches, std::vector<std::string>& bodies) {
+  std::mutex mutex;
+  const auto note = [&](const Delivery& d) {
+    const std::lock_guard lock(mutex);
+    bodies.emplace_back(d.text());
+  };
+  if (!in_batches) return worker.run(note);
+  return worker.run_batch([&](std::span<const Delivery> batch, std::span<BatchOutcome>) {
+    for (const Delivery& d : batch) note(d);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a run ended by count_max takes no more than it starts, and the next goes on") {
+  const bool in_batches = GENERATE(false, true);
+  const std::string endpoint = in_batches ? "inproc://count-batch" : "inproc://count";
+  const Hub hub{{.endpoints = {endpoint}}};
+  send(endpoint, 10);
+  Worker worker{{.endpoint = endpoint, .queue = "work", .threads = 2, .count_max = 3}};
+  std::vector<std::string> bodies;
+  CHECK(run(worker, in_batches, bodies) == RunEnd::counted);
+  CHECK(bodies.size() == 3);
+  CHECK(worker.progress().received == 3);
+  CHECK(run(worker, in_batches, bodies) == RunEnd::counted);
+  CHECK(bodies.size() == 6);
+  // Who pulls is not counted.
+  for (int i = 6; i < 10; ++i) {
+    auto delivery = worker.receive(10s);
+    REQUIRE(delivery);
+    CHECK(delivery->attempt() == 1);
+    CHECK(delivery->ack());
+  }
+  const CloseResult end = worker.close(10s);
+  CHECK(end.clean);
+  CHECK(end.progress.acked == 10);
+}
+
+TEST_CASE("a run ended by idle_exit asks for nothing more until the next one does") {
+  const bool in_batches = GENERATE(false, true);
+  const std::string endpoint = in_batches ? "inproc://idle-batch" : "inproc://idle";
+  const Hub hub{{.endpoints = {endpoint}}};
+  Worker worker{{.endpoint = endpoint, .queue = "work", .idle_exit = 50ms}};
+  std::vector<std::string> bodies;
+  REQUIRE(worker.wait_open(10s));
+  CHECK(run(worker, in_batches, bodies) == RunEnd::idle);
+  send(endpoint, 20);
+  Worker other{{.endpoint = endpoint, .queue = "work"}};
+  for (int i = 0; i < 20; ++i) {
+    auto delivery = other.receive(10s);
+    REQUIRE(delivery);
+    CHECK(delivery->ack());
+  }
+  CHECK(other.close(10s).progress.acked == 20);
+  CHECK(worker.progress().started == 0);
+  send(endpoint, 5);
+  while (bodies.size() < 5) CHECK(run(worker, in_batches, bodies) == RunEnd::idle);
+  CHECK(worker.close(10s).progress.acked == 5);
+}
+
+TEST_CASE("run after run_batch, and the other way round") {
+  const Hub hub{{.endpoints = {"inproc://both"}}};
+  send("inproc://both", 6);
+  Worker worker{{.endpoint = "inproc://both", .queue = "work", .count_max = 2}};
+  std::vector<std::string> bodies;
+  CHECK(run(worker, true, bodies) == RunEnd::counted);
+  CHECK(run(worker, false, bodies) == RunEnd::counted);
+  CHECK(run(worker, true, bodies) == RunEnd::counted);
+  CHECK(bodies == std::vector<std::string>{"0", "1", "2", "3", "4", "5"});
+}
+
+TEST_CASE("the end of a run leaves alone who pulls at the same time") {
+  const Hub hub{{.endpoints = {"inproc://beside"}}};
+  Worker worker{{.endpoint = "inproc://beside", .queue = "work", .idle_exit = 50ms}};
+  std::optional<Delivery> pulled;
+  std::thread puller([&] { pulled = worker.receive(10s); });
+  std::vector<std::string> bodies;
+  CHECK(run(worker, false, bodies) == RunEnd::idle);
+  send("inproc://beside", 1);
+  puller.join();
+  REQUIRE(pulled);
+  CHECK(pulled->ack());
+}
