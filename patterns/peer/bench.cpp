@@ -85,7 +85,7 @@ bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock, Runners& runners) 
     if (over_locked() || runners.ended) return false;
     while (!staged_.empty() && staged_.front()->cursor.unbegun() == 0) staged_.pop_front();
     if (!staged_.empty()) return true;
-    if (options_.idle_exit > std::chrono::milliseconds::zero() && busy_ == 0 &&
+    if (options_.idle_exit > std::chrono::milliseconds::zero() && demand_.busy == 0 &&
         read_clock() >= active_at_ + options_.idle_exit) {
       runners.ended = RunEnd::idle;
       tell_all_locked();
@@ -109,7 +109,7 @@ LeaseRef Bench::exchange(Runners& runners, LeaseRef done) {
   if (done) {
     done->done_us = now;
     if (!closed_) done_.push_back(std::move(done));
-    --busy_;
+    --demand_.busy;
     if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
     wake_locked();
   }
@@ -118,7 +118,8 @@ LeaseRef Bench::exchange(Runners& runners, LeaseRef done) {
   staged_.pop_front();
   next->taken_us.store(now_us(), std::memory_order_relaxed);
   next->singly.store(true, std::memory_order_release);
-  ++busy_;
+  next->handled.store(true, std::memory_order_release);
+  ++demand_.busy;
   return next;
 }
 
@@ -129,7 +130,7 @@ std::vector<LeaseRef> Bench::exchange(Runners& runners, std::vector<LeaseRef> do
   for (LeaseRef& lease : done) {
     lease->done_us = now;
     if (!closed_) done_.push_back(std::move(lease));
-    --busy_;
+    --demand_.busy;
   }
   if (!done.empty()) wake_locked();
   if (!done.empty()) touch_locked();
@@ -145,8 +146,9 @@ std::vector<LeaseRef> Bench::exchange(Runners& runners, std::vector<LeaseRef> do
     hands.push_back(std::move(staged_.front()));
     staged_.pop_front();
     hands.back()->taken_us.store(now_us(), std::memory_order_relaxed);
+    hands.back()->handled.store(true, std::memory_order_release);
     messages += count;
-    ++busy_;
+    ++demand_.busy;
   }
   return hands;
 }
@@ -252,7 +254,7 @@ void Bench::stage(std::vector<LeaseRef> hands, bool quietly) {
     resumed = serve_awaiting_locked();
     if (demand_.pulling && (again || !hands.empty())) ready_.signal();
     if (may && demand_.pulls > 0) pulled_in_.notify_all();
-    const std::size_t idle = quietly && busy_ > 0 ? 0 : demand_.threads_idle;
+    const std::size_t idle = quietly && demand_.busy > 0 ? 0 : demand_.threads_idle;
     for (std::size_t i = 0; i < std::min(idle, staged_.size()); ++i) handed_.notify_one();
   }
   post_resumption(resumed);

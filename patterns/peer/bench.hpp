@@ -41,6 +41,7 @@ class Lease {
   std::atomic<bool> lost{false};          // the session went without a resume
   std::atomic<std::uint64_t> expired{0};  // of a pulled hand (≤ 64 messages): failed by time-out
   std::atomic<bool> singly{false};        // one message at a time is begun (run), not many
+  std::atomic<bool> handled{false};       // by run or run_batch, which report it as done
   std::atomic<std::int64_t> taken_us{0};  // when somebody took it
   std::int64_t done_us = 0;
   std::uint32_t sampled = 0;  // the I/O thread's: begun messages it has told of
@@ -108,6 +109,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
     std::uint64_t runners = 0;  // the number of the last ones
     std::uint32_t threads = 0;  // in run, and of them without a hand:
     std::uint32_t threads_idle = 0;
+    std::uint32_t busy = 0;            // hands that they have
     std::uint64_t batch_messages = 0;  // waited for by run_batch
     bool batching = false;             // run_batch is used
     std::uint32_t pulls = 0;           // receive and next that wait
@@ -211,9 +213,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
   std::vector<LeaseRef> done_;
   Demand demand_;
   std::shared_ptr<Runners> runners_;
-  bool watched_ = false;    // fd() was asked for: somebody waits whom we cannot see
-  std::uint32_t busy_ = 0;  // hands taken by run and not reported
-  Instant active_at_{};     // something was staged or reported, for idle_exit
+  bool watched_ = false;  // fd() was asked for: somebody waits whom we cannot see
+  Instant active_at_{};   // something was staged or reported, for idle_exit
 
   LeaseRef pulled_;  // the hand that receive() takes from, and where
   std::optional<ChunkReader> reader_;

@@ -116,6 +116,7 @@ void WorkerLoop::take_reports(Instant now, const Bench::Work& work, WorkerEffect
   for (const LeaseRef& lease : work.done) {
     learn_pace(*lease);
     finish_hand(*lease, now, effects);
+    std::erase(late_, lease->hand.id);
   }
   want(now, work.demand, effects);
   bool draining = false;
@@ -133,9 +134,12 @@ void WorkerLoop::want(Instant now, const Bench::Demand& demand, WorkerEffects& e
     runners_ = demand.runners;
     started_before_ = machine_.counts().started;
   }
+  // Every handler is late: nobody would begin what is at hand, and the hub would blame it in the
+  // end.
+  const bool is_stuck = !late_.empty() && late_.size() == demand.busy && demand.threads_idle == 0;
   std::optional<std::uint64_t> wanted;
-  if (demand.wanted) wanted = UINT64_MAX;
-  if (demand.wanted && options_.count_max != 0 && !demand.pulling) {
+  if (demand.wanted && !(is_stuck && !demand.pulling)) wanted = UINT64_MAX;
+  if (wanted && options_.count_max != 0 && !demand.pulling) {
     wanted = started_before_ + std::min(options_.count_max, UINT64_MAX - started_before_);
   }
   if (wanted == std::exchange(wanted_, wanted)) return;
@@ -202,6 +206,8 @@ void WorkerLoop::mark_lost(Instant now, WorkerEffects& effects) {
   for (const auto& timed_out : effects.timed_out) {
     for (const LeaseRef& lease : active_) {
       if (lease->hand.id != timed_out.hand) continue;
+      const bool is_known = std::find(late_.begin(), late_.end(), timed_out.hand) != late_.end();
+      if (lease->handled.load() && !is_known) late_.push_back(timed_out.hand);
       for (std::uint32_t i = 0; i < timed_out.count && timed_out.first + i < 64; ++i) {
         lease->expired.fetch_or(std::uint64_t{1} << (timed_out.first + i));
       }

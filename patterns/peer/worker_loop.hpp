@@ -69,7 +69,8 @@ class WorkerLoop {
   std::vector<LeaseRef> active_;     // hands that the machine has, oldest first
   std::uint32_t hand_messages_ = 1;  // as many as are worked off in about hand_time
   std::optional<SocketFailed> failed_;
-  bool instant_ = false;  // handlers so fast that more threads would only be in the way
+  bool instant_ = false;             // handlers so fast that more threads would only be in the way
+  std::vector<std::uint64_t> late_;  // hands with a time-out that are still in a handler's hands
   std::optional<std::uint64_t> wanted_;  // as the machine was told last
   std::uint64_t runners_ = 0;            // of the last run, and what had been started before it
   std::uint64_t started_before_ = 0;
