@@ -6,7 +6,7 @@
 
 #include "patterns/peer/clock.hpp"
 #include "patterns/peer/handling.hpp"
-#include "tests/e2e/ways.hpp"
+#include "tests/end_to_end/ways.hpp"
 #include "tests/unit/peer/script.hpp"
 
 using namespace pawl;

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "patterns/peer/clock.hpp"
-#include "tests/e2e/ways.hpp"
+#include "tests/end_to_end/ways.hpp"
 
 using namespace pawl;
 using namespace pawl::peer;
