@@ -49,7 +49,7 @@ class WorkTest(unittest.TestCase):
                              "acked 0, nacked 2, rejected 0, returned 0, stale 0")
             dead = self.work(device, 'echo "$(cat) $PAWL_ORIGIN $PAWL_REASON"', "--count", 1,
                              queue="q.dead")
-            self.assertEqual(dead.stdout, "bad q/0/0 exit 3: cannot\n")
+            self.assertEqual(dead.stdout, "bad q/0/0 exit 3: cannot\n", dead.stderr)
             self.assertEqual(rows(device)["q"]["dead"], 1)
 
     def test_exit_65_rejects_at_once(self):
