@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/transport/router_socket.hpp"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <zmq.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
@@ -30,6 +34,21 @@ void make_automatic_ids_unguessable() {
   std::srand(seed);
 }
 
+// libzmq takes over an ipc path from a process that still listens there, without a word to either.
+bool is_listened_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path || path.starts_with('@')) return false;
+  path.copy(address.sun_path, path.size());
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return false;
+  const bool is =
+      connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno == EAGAIN;
+  ::close(probe);
+  return is;
+}
+
 }  // namespace
 
 Result<RouterSocket> RouterSocket::create(void* context) {
@@ -50,6 +69,10 @@ Result<RouterSocket> RouterSocket::create(void* context) {
 
 Fault RouterSocket::bind(const std::string& endpoint) {
   if (Fault fault = check_endpoint(endpoint, true); fault.code != Code::ok) return fault;
+  const std::string_view ipc = "ipc://";
+  if (endpoint.starts_with(ipc) && is_listened_to(endpoint.substr(ipc.size()))) {
+    return {Code::denied, "cannot bind " + endpoint + ": another process listens there"};
+  }
   if (zmq_bind(socket_.get(), endpoint.c_str()) != 0) return last_fault("cannot bind " + endpoint);
   if (endpoint.starts_with("inproc:")) inproc_endpoints_.push_back(endpoint);
   return {};

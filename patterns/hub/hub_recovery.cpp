@@ -61,6 +61,10 @@ Result<std::unique_ptr<HubMachine>> HubMachine::recover(HubConfig config, Store&
   if (Fault fault = hub->read_queues(store); fault.code != Code::ok) return fault;
   if (Fault fault = hub->read_sessions(store); fault.code != Code::ok) return fault;
   if (Fault fault = hub->begin_boot(store, now); fault.code != Code::ok) return fault;
+  // Asks for the index at each scan, where it is written how old the oldest fresh message is.
+  for (auto& [id, queue] : hub->queues_) {
+    if (queue.fresh() > 0) hub->at_scan(queue);
+  }
   return hub;
 }
 

@@ -33,11 +33,20 @@ std::string machine_boot_id() {
               // process
 }
 
+// As asked for, or as bound: "0", "0x0" and the like are all the same address.
 bool is_wildcard(const std::string& endpoint) {
-  for (const char* any : {"tcp://*:", "tcp://0.0.0.0:", "tcp://[::]:", "tcp://[*]:"}) {
-    if (endpoint.rfind(any, 0) == 0) return true;
+  for (const char* any :
+       {"tcp://*:", "tcp://0.0.0.0:", "tcp://[::]:", "tcp://[*]:", "tcp://[::ffff:0.0.0.0]:"}) {
+    if (endpoint.starts_with(any)) return true;
   }
   return false;
+}
+
+void refuse_wildcard(const std::string& endpoint) {
+  if (!is_wildcard(endpoint)) return;
+  throw HubError("endpoint " + endpoint +
+                 " would take in anybody who can reach this machine: "
+                 "bind to an address of one network, or allow it with .open = true (--open)");
 }
 
 // A connection is a descriptor; the default of 1,024 would be the first bound that a hub meets.
@@ -72,11 +81,7 @@ Hub::Shell::Shell(HubOptions options)
       memory_watch_(options_.resident_bytes_max) {
   check_hub_options(options_);
   for (const std::string& endpoint : options_.endpoints) {
-    if (is_wildcard(endpoint) && !options_.open) {
-      throw HubError("endpoint " + endpoint +
-                     " would take in anybody who can reach this machine: "
-                     "bind to an address of one network, or allow it with .open = true (--open)");
-    }
+    if (!options_.open) refuse_wildcard(endpoint);
   }
   if (!raise_descriptor_limit()) {
     log("the limit on descriptors could not be raised: it bounds how many peers can connect");
@@ -124,6 +129,7 @@ std::vector<std::string> Hub::Shell::bind(const std::vector<std::string>& endpoi
     const Fault fault = socket_->bind(endpoint);
     if (fault.code != Code::ok) throw HubError(fault.text);
     bound.push_back(socket_->last_endpoint());
+    if (!options_.open) refuse_wildcard(bound.back());
   }
   return bound;
 }

@@ -19,10 +19,10 @@ void HubMachine::on_credit(Session& session, const protocol::Credit& credit) {
                       "CREDIT names a handle that is not open for a worker", Command::credit,
                       credit.handle);
   }
-  // Totals only grow: an older CREDIT that says less is no news.
+  // The last one counts: a worker that wants no more takes back what was not used.
   Handle& worker = handle->second;
-  worker.credit_messages = std::max(worker.credit_messages, credit.messages_total);
-  worker.credit_bytes = std::max(worker.credit_bytes, credit.bytes_total);
+  worker.credit_messages = credit.messages_total;
+  worker.credit_bytes = credit.bytes_total;
   touched_.insert(worker.queue);
 }
 

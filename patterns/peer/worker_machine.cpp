@@ -58,8 +58,8 @@ void WorkerMachine::tick(Instant now, WorkerEffects& effects) {
     on_welcomed(effects);
   }
   if (has_handler_timeout()) expire_handlers(now, effects);
-  if (opened_ && !wanted_ && !draining_) withdraw_credit(now, effects);
   if (!opened_) return;
+  if (!wanted_ || draining_) withdraw(effects);
   send_settles(effects);
   grant(effects);
   if (got_ - beaten_got_ >= delivers_before_beat) {
@@ -284,24 +284,14 @@ void WorkerMachine::on_unwant(WorkerEffects& effects) {
   effects.recall = UINT64_MAX;
 }
 
-// A CREDIT cannot be taken back: the hub would go on to deliver, and we to give back. A new HELLO
-// ends it. It waits until every outcome is answered, since the hub forgets those answers with the
-// handle; what comes until then is free again by not being listed.
-void WorkerMachine::withdraw_credit(Instant now, WorkerEffects& effects) {
-  const bool may_deliver =
-      granted_messages_ > received_messages_ && granted_bytes_ > received_bytes_;
-  if (!may_deliver) {
-    give_back_ready(UINT64_MAX);
-    return;
+// Before anything is given back: a hub that still has our credit would deliver it to us again.
+void WorkerMachine::withdraw(WorkerEffects& effects) {
+  if (granted_messages_ > received_messages_) {
+    granted_messages_ = received_messages_;
+    granted_bytes_ = received_bytes_;
+    put(effects.peer, protocol::Credit{handle, granted_messages_, granted_bytes_});
   }
-  if (!rows_.empty() || !records_.empty()) return;
-  counts_.returned += ready_messages_;
-  for (const Run& run : ready_) bytes_at_hand_ -= run.chunk.size;
-  ready_.clear();
-  ready_messages_ = 0;
-  session_.start_over(now);
-  on_ended(effects);
-  session_.greet(now, held(effects), effects.peer);
+  give_back_ready(UINT64_MAX);
 }
 
 void WorkerMachine::on_drain(WorkerEffects& effects) {
@@ -314,8 +304,10 @@ void WorkerMachine::on_drain(WorkerEffects& effects) {
 // itself, and what was not begun has been given back.
 void WorkerMachine::on_leave(WorkerEffects& effects) {
   draining_ = true;
-  give_back_ready(UINT64_MAX);
-  if (opened_) send_settles(effects);
+  if (opened_) {
+    withdraw(effects);
+    send_settles(effects);
+  }
   session_.leave(hands_.empty(), effects.peer);
   on_ended(effects);
 }

@@ -183,7 +183,7 @@ class WorkerMachine {
   void on_untouched(const Untouched& untouched);
   void on_begun(const Begun& begun, Instant now);
   void on_unwant(WorkerEffects& effects);
-  void withdraw_credit(Instant now, WorkerEffects& effects);
+  void withdraw(WorkerEffects& effects);
   void on_drain(WorkerEffects& effects);
   void on_leave(WorkerEffects& effects);
   void on_ended(WorkerEffects& effects);

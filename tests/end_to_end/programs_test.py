@@ -24,10 +24,22 @@ class DeviceTest(unittest.TestCase):
             self.assertEqual(code, 0)
             self.assertLess(seconds, 2)
 
-    def test_a_wildcard_address_needs_open(self):
-        result = queue_program("--bind", "tcp://0.0.0.0:0", "--memory")
-        self.assertEqual(result.returncode, 1)
-        self.assertIn("--open", result.stderr)
+    def test_a_wildcard_address_needs_open_however_it_is_written(self):
+        for address in ("0.0.0.0", "*", "0", "0x0", "000.000.000.000", "[::ffff:0.0.0.0]"):
+            result = queue_program("--bind", f"tcp://{address}:0", "--memory")
+            self.assertEqual(result.returncode, 1, address)
+            self.assertIn("--open", result.stderr)
+
+    def test_an_ipc_path_is_not_taken_from_a_device_that_listens_there(self):
+        with tempfile.TemporaryDirectory() as folder:
+            endpoint = f"ipc://{folder}/socket"
+            with subprocess.Popen([PAWL_QUEUE, "--bind", endpoint, "--memory"],
+                                  stderr=subprocess.PIPE, text=True) as first:
+                self.assertIn("ready: ", first.stderr.readline())
+                second = queue_program("--bind", endpoint, "--memory")
+                first.terminate()
+            self.assertEqual(second.returncode, 1)
+            self.assertIn("another process listens there", second.stderr)
 
     def test_a_second_device_on_one_directory_is_refused(self):
         with Device() as device:

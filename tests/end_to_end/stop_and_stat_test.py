@@ -42,6 +42,13 @@ class Stop(harness.World):
         self.assertEqual(row["accepted"], len(set(done)))
         self.assertEqual(row["expired"], 0)
 
+    def test_the_age_of_the_oldest_message_survives_a_restart_without_any_peer(self):
+        device = self.device().start()
+        self.send(device, "q", range(3))
+        device.kill()
+        device.start()
+        device.wait_row("q", lambda row: row["oldest_ready_age_s"] > 0, "an age")
+
     def test_all_peers_are_told(self):
         device = self.device(memory=True).start()
         workers = [self.work(device, "q") for _ in range(6)]

@@ -153,7 +153,7 @@ TEST_CASE("draining gives back what was not begun, lets the rest finish, and tak
   w.open();
   w.deliver(1, 0, 10);
   const auto hand = w.start(4);
-  CHECK(w.apply(Drain{}) == Lines{"SETTLE 1: return 4+6"});
+  CHECK(w.apply(Drain{}) == Lines{"CREDIT 10", "SETTLE 1: return 4+6"});
   CHECK(w.last.recall == UINT64_MAX);
   CHECK(w.apply(Untouched{hand, 1}) == Lines{"SETTLE 2: return 1+3"});
   CHECK(w.deliver(2, 20, 2) == Lines{"SETTLE 3: return 20+2"});
@@ -230,10 +230,10 @@ TEST_CASE("leaving says BYE only when nobody works on a message any more") {
   w.open();
   w.deliver(1, 0, 4);
   SECTION("idle") {
-    CHECK(w.apply(Leave{}) == Lines{"SETTLE 1: return 0+4", "BYE"});
+    CHECK(w.apply(Leave{}) == Lines{"CREDIT 4", "SETTLE 1: return 0+4", "BYE"});
   }
   SECTION("busy") {
     w.start(1);
-    CHECK(w.apply(Leave{}) == Lines{"SETTLE 1: return 1+3"});
+    CHECK(w.apply(Leave{}) == Lines{"CREDIT 4", "SETTLE 1: return 1+3"});
   }
 }
