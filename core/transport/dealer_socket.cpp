@@ -40,6 +40,7 @@ bool DealerSocket::receive(WireMessage& message) {
 
 void DealerSocket::close(int linger_ms) {
   if (!socket_) return;
+  if (linger_ms == 0) Monitor::stop(socket_.get());
   socket_.set(ZMQ_LINGER, linger_ms);
   socket_.close();
   if (linger_ms > 0) monitor_.await_end(linger_ms);

@@ -24,6 +24,9 @@ std::uint16_t next_event(void* events, int flags) {
   return event;
 }
 
+// A socket that gives up when its ZMQ_LINGER has passed says so just after: see stop().
+constexpr int told_within_ms = 250;
+
 }  // namespace
 
 Monitor Monitor::of_connections(void* context, void* socket) {
@@ -51,9 +54,13 @@ bool Monitor::disconnected() {
   return broken;
 }
 
+void Monitor::stop(void* socket) {
+  zmq_socket_monitor(socket, nullptr, 0);
+}
+
 void Monitor::await_end(int milliseconds) {
   if (!events_) return;
-  events_.set(ZMQ_RCVTIMEO, milliseconds);
+  events_.set(ZMQ_RCVTIMEO, milliseconds + told_within_ms);
   while (next_event(events_.get(), 0) == ZMQ_EVENT_DISCONNECTED) {
   }
 }

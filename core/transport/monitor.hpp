@@ -20,9 +20,13 @@ class Monitor {
   bool disconnected();
   void* handle() const { return events_.get(); }
 
+  // Before `socket` is closed, if nobody will await its end: libzmq tells of it in the thread that
+  // takes all sockets apart, and waits there for ever when this is gone by then.
+  static void stop(void* socket);
+
   // After the socket was closed: waits until libzmq has given what it held to the kernel, or has
-  // given up after its ZMQ_LINGER; at most `milliseconds`. libzmq sends in a thread of its own, and
-  // a process that ends takes that thread with it.
+  // given up after its ZMQ_LINGER of `milliseconds`; not much longer. libzmq sends in a thread of
+  // its own, and a process that ends takes that thread with it.
   void await_end(int milliseconds);
 
  private:

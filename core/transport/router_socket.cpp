@@ -84,9 +84,13 @@ Fault RouterSocket::unbind(const std::string& endpoint) {
 }
 
 void RouterSocket::close() {
-  if (socket_) {
-    for (const std::string& endpoint : inproc_endpoints_) unbind(endpoint);
-  }
+  if (!socket_) return;
+  Monitor::stop(socket_.get());
+  take_down();
+}
+
+void RouterSocket::take_down() {
+  for (const std::string& endpoint : inproc_endpoints_) unbind(endpoint);
   inproc_endpoints_.clear();
   socket_.close();
 }
@@ -100,7 +104,7 @@ std::string RouterSocket::last_endpoint() const {
 
 void RouterSocket::finish() {
   if (!socket_) return;
-  close();
+  take_down();
   monitor_.await_end(linger_ms);
 }
 

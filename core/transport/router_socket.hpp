@@ -45,6 +45,7 @@ class RouterSocket {
  private:
   RouterSocket(SocketHandle socket, Monitor monitor)
       : monitor_(std::move(monitor)), socket_(std::move(socket)) {}
+  void take_down();
 
   Monitor monitor_;
   SocketHandle socket_;  // closed first: it writes to the monitor
