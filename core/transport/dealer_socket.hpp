@@ -33,6 +33,9 @@ class DealerSocket {
 
   // Waits until what was queued has been given to the kernel, at most `linger_ms`.
   void close(int linger_ms);
+  ~DealerSocket() { close(0); }
+  DealerSocket(DealerSocket&&) noexcept = default;
+  DealerSocket& operator=(DealerSocket&&) noexcept = default;
 
  private:
   DealerSocket(SocketHandle socket, Monitor monitor)
