@@ -11,8 +11,9 @@ if len(sys.argv) != 3:
     print("usage:", __doc__, file=sys.stderr)
     sys.exit(2)
 entries = [msgpack.packb([None, line.removesuffix(b"\n")]) for line in sys.stdin.buffer]
-if any(len(entry) > 1 << 20 for entry in entries):
-    sys.exit("a line is over 1 MiB: nothing was sent")
+for number, entry in enumerate(entries, 1):
+    if len(entry) > (1 << 20) + 7:  # of array, nil and bin32
+        sys.exit(f"line {number} is over 1 MiB: nothing was sent")
 source, answered, floor = uuid.uuid4().hex, set(), 1  # what is below the floor is answered
 
 
