@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // pawl work: takes messages and prints them, or runs a command over each.
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -205,6 +206,12 @@ struct Totals {
   std::uint64_t settled() const { return acked + nacked + rejected; }
 };
 
+// A descriptor that was closed at the start stands for /dev/null, to be read only (signals.cpp).
+bool can_write_stdout() {
+  const int flags = fcntl(STDOUT_FILENO, F_GETFL);
+  return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 // One worker, until it ends; true if `count_max` ended it.
 bool run_worker(const WorkArguments& arguments, std::uint64_t count_max, WorkControl& control,
                 ReturnDelays& delays, Totals& totals) {
@@ -230,6 +237,13 @@ bool run_worker(const WorkArguments& arguments, std::uint64_t count_max, WorkCon
 }  // namespace
 
 int work(const WorkArguments& arguments, const Signals& signals) {
+  if (!arguments.command.empty() && !can_write_stdout()) {
+    std::fputs(
+        "pawl work: standard output is closed, and commands would fail for it: redirect it, to "
+        "/dev/null if nobody reads it\n",
+        stderr);
+    return 1;
+  }
   WorkControl control(signals, arguments.command.empty());
   ReturnDelays delays;
   Totals totals;

@@ -52,6 +52,17 @@ class WorkTest(unittest.TestCase):
             self.assertEqual(dead.stdout, "bad q/0/0 exit 3: cannot\n", dead.stderr)
             self.assertEqual(rows(device)["q"]["dead"], 1)
 
+    def test_a_closed_standard_output_is_no_fault_of_the_messages(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\nb\n")
+            result = subprocess.run(
+                ["sh", "-c", f"{PAWL} work --from '{device.endpoint}' --queue q --exec cat "
+                             "--idle-exit 1s >&-"],
+                stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S, check=False)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("standard output is closed", result.stderr)
+            self.assertEqual(rows(device)["q"]["ready"], 2)
+
     def test_exit_65_rejects_at_once(self):
         with Device(config=QUICK) as device:
             pawl("send", "--to", device.endpoint, "--queue", "q", stdin="bad\n")
