@@ -13,6 +13,7 @@
 #include <toml++/toml.h>
 
 #include "core/limits.hpp"
+#include "core/protocol/names.hpp"
 #include "devices/duration.hpp"
 
 namespace pawl::devices {
@@ -239,7 +240,7 @@ bool dead_letters_come_back(const std::string& name, const HubOptions& options) 
   const std::size_t steps_max = options.queues.size() + limits::name_bytes_max;
   for (std::size_t steps = 0; steps < steps_max; ++steps) {
     const std::string& target = policy_dead_letter(at, options);
-    std::string next = target.empty() ? at + ".dead" : target;
+    std::string next = target.empty() ? protocol::default_dead_letter(at) : target;
     if (next == name) return true;
     if (next == at || next.size() > limits::name_bytes_max) return false;
     at = std::move(next);
@@ -249,7 +250,7 @@ bool dead_letters_come_back(const std::string& name, const HubOptions& options) 
 
 void check_dead_letter(const Table& table, const std::string& name, const HubOptions& options) {
   const std::string& target = options.queues.at(name).dead_letter;
-  if (target.empty() && name.size() + 5 > limits::name_bytes_max) {
+  if (target.empty() && !protocol::has_default_dead_letter(name)) {
     table.fail(table.entries(), "dead_letter",
                "is needed: the name has " + std::to_string(name.size()) +
                    " characters, and NAME.dead would have more than 128");

@@ -26,10 +26,10 @@ def serve(hub):
 
     say(HELLO, {0: [1], 1: "worker.py", 4: 1})  # one slot: one message is begun at a time
     heard = ours_since = beat_sent = time.monotonic()
-    todo, lease, beat = collections.deque(), 10.0, float("inf")
+    ready, lease, beat = collections.deque(), 10.0, float("inf")
     beats, got, settles, settled = 0, 0, 0, 0
     while left > 0 and time.monotonic() < heard + lease:
-        may_begin = todo and left > settles - settled
+        may_begin = ready and left > settles - settled
         if hub.poll(0 if may_begin else 50):
             header, *chunks = hub.recv_multipart()
             _, command, fields = msgpack.unpackb(header, strict_map_key=False)
@@ -45,7 +45,7 @@ def serve(hub):
                     unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, max_buffer_size=0)
                     unpacker.feed(chunk)
                     for at, (_meta, body) in enumerate(unpacker, offset):
-                        todo.append((fields[2], lane, at, body))
+                        ready.append((fields[2], lane, at, body))
             elif command == BEAT and fields.get(1) == beats:  # our last one has come back
                 ours_since = beat_sent
             elif command == SETTLED:
@@ -56,7 +56,7 @@ def serve(hub):
             elif command in (ERROR, GOAWAY):
                 return hub.poll(100)  # a moment for the hub, then a new connection
         elif may_begin and time.monotonic() < ours_since + lease:  # else it may be another's (G2)
-            lease_id, lane, offset, body = todo.popleft()
+            lease_id, lane, offset, body = ready.popleft()
             sys.stdout.buffer.write(body + b"\n")
             sys.stdout.buffer.flush()
             settles += 1

@@ -50,7 +50,7 @@ void check_dead_letter(const std::string& of, const std::string& name, const Que
                        const QueuePolicy& defaults) {
   demand(policy.dead_letter != name || name == defaults.dead_letter,
          of + "dead_letter must be another queue than its own");
-  demand(!policy.dead_letter.empty() || name.size() + 5 <= limits::name_bytes_max,
+  demand(!policy.dead_letter.empty() || protocol::has_default_dead_letter(name),
          of + "dead_letter is needed: the name has " + std::to_string(name.size()) +
              " characters, and NAME.dead would have more than 128");
 }

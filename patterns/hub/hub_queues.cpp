@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queues by their names: found, or made at first use with the policy that the configuration gives.
-#include "core/limits.hpp"
+#include "core/protocol/names.hpp"
 #include "patterns/hub/hub_machine.hpp"
 
 namespace pawl {
@@ -13,8 +13,7 @@ Queue* HubMachine::find_queue(std::string_view name) {
 bool HubMachine::has_dead_letter_name(std::string_view name) const {
   const auto configured = config_.queues.find(std::string(name));
   const bool named = configured != config_.queues.end() && !configured->second.dead_letter.empty();
-  return named || !config_.defaults.dead_letter.empty() ||
-         name.size() + std::string_view(".dead").size() <= limits::name_bytes_max;
+  return named || !config_.defaults.dead_letter.empty() || protocol::has_default_dead_letter(name);
 }
 
 Queue& HubMachine::make_queue(std::string_view name) {

@@ -12,6 +12,7 @@
 
 #include <pawl/policy.hpp>
 
+#include "core/protocol/names.hpp"
 #include "patterns/work_queue/group.hpp"
 #include "patterns/work_queue/log.hpp"
 
@@ -67,7 +68,7 @@ struct Queue {
     live -= settled - std::exchange(settled_seen, settled);
   }
   std::string dead_letter_name() const {
-    return policy.dead_letter.empty() ? name + ".dead" : policy.dead_letter;
+    return policy.dead_letter.empty() ? protocol::default_dead_letter(name) : policy.dead_letter;
   }
   std::uint64_t fresh() const { return log.sealed_tail() - group.scanned_to(); }
   std::uint64_t ready() const {

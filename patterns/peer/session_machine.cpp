@@ -114,7 +114,9 @@ SessionMachine::News SessionMachine::on_error(const protocol::Error& error, Inst
   if (error.code == Code::unknown_session) {
     if (!established()) return News::none;  // about something sent before our HELLO
     tell({ConnectionState::lost, error.code, "the hub does not know us"}, effects);
-    start_over(now);
+    state_ = State::waiting;
+    same_socket_ = true;
+    greet_at_ = now;
     return News::ended;
   }
   if (!is_about_hello(error)) return established() ? News::other : News::none;
@@ -147,9 +149,7 @@ void SessionMachine::lose(Instant now, const std::string& why, PeerEffects& effe
     same_socket_ = false;
     return;
   }
-  if (established() || told_ == ConnectionState::open) {
-    tell({ConnectionState::lost, Code::ok, why}, effects);
-  }
+  if (established()) tell({ConnectionState::lost, Code::ok, why}, effects);
   state_ = State::waiting;
   same_socket_ = false;
   greet_at_ = now + backoff();
@@ -164,18 +164,10 @@ void SessionMachine::fail(Code code, const std::string& text, PeerEffects& effec
 }
 
 void SessionMachine::leave(bool bye, PeerEffects& effects) {
-  // While greeting too: a hub reads the HELLO first.
-  if ((established() || state_ == State::greeting) && bye) put(effects, protocol::Bye{});
+  if (established() && bye) put(effects, protocol::Bye{});
   if (state_ == State::closed) return;
   state_ = State::closed;
   tell({ConnectionState::closed, Code::ok, {}}, effects);
-}
-
-void SessionMachine::start_over(Instant now) {
-  PAWL_CHECK(established());
-  state_ = State::waiting;
-  same_socket_ = true;
-  greet_at_ = now;
 }
 
 void SessionMachine::opened(PeerEffects& effects) {

@@ -4,8 +4,7 @@
 //
 //   waiting ──due: new socket, HELLO──▶ greeting ──WELCOME──▶ established
 //      ▲                                   │ ▲                    │
-//      │◀──────── no answer ───────────────┘ └─ UNKNOWN_SESSION, ─┤
-//      │                                        start_over()      │
+//      │◀──────── no answer ───────────────┘ └─ UNKNOWN_SESSION ──┤
 //      └◀──────── silence, GOAWAY, socket failed ─────────────────┘
 //   any ──ERROR 1xx about HELLO, or the owner's fail()──▶ refused        any ──leave()──▶ closed
 //   (before WELCOME, an ERROR that does not say what it is about is about HELLO)
@@ -82,9 +81,6 @@ class SessionMachine {
   void fail(Code code, const std::string& text, PeerEffects& effects);
   // `bye`: tell the hub that it ends here, so that what is held comes back at once.
   void leave(bool bye, PeerEffects& effects);
-  // HELLO again on this very connection: all handles are closed, and with them all credit is gone.
-  // To those who watch the connection nothing has happened.
-  void start_over(Instant now);
   // Says that the owner's queue is open.
   void opened(PeerEffects& effects);
 

@@ -146,7 +146,6 @@ void WorkerMachine::take_in(const protocol::Deliver& deliver, const protocol::De
   if (fault.code != Code::ok) {
     return add_row({protocol::Verb::reject, deliver.lease, range, {}, fault.text});
   }
-  if (draining_) return add_row({protocol::Verb::give_back, deliver.lease, range, {}, {}});
   bytes_at_hand_ += chunk.size;
   ready_messages_ += row.count;
   ready_.push_back({next_order_++, deliver.lease, row.lane, row.offset, row.count, row.attempt,
@@ -259,11 +258,6 @@ void WorkerMachine::on_untouched(const Untouched& untouched) {
 }
 
 void WorkerMachine::put_back(Run run) {
-  if (draining_ || !wanted_) {
-    bytes_at_hand_ -= run.chunk.size;
-    return add_row(
-        {protocol::Verb::give_back, run.lease, {run.lane, run.offset, run.count}, {}, {}});
-  }
   ready_messages_ += run.count;
   const auto before = [](const Run& a, const Run& b) {
     return std::pair(a.order, a.offset) < std::pair(b.order, b.offset);
@@ -280,11 +274,11 @@ void WorkerMachine::on_begun(const Begun& begun, Instant now) {
 
 void WorkerMachine::on_unwant(WorkerEffects& effects) {
   wanted_ = false;
-  give_back_ready(UINT64_MAX);
   effects.recall = UINT64_MAX;
 }
 
-// Before anything is given back: a hub that still has our credit would deliver it to us again.
+// Nothing is begun any more. The credit goes before what is given back: a hub that still has it
+// would deliver that to us again.
 void WorkerMachine::withdraw(WorkerEffects& effects) {
   if (granted_messages_ > received_messages_) {
     granted_messages_ = received_messages_;
@@ -296,7 +290,6 @@ void WorkerMachine::withdraw(WorkerEffects& effects) {
 
 void WorkerMachine::on_drain(WorkerEffects& effects) {
   draining_ = true;
-  give_back_ready(UINT64_MAX);
   effects.recall = UINT64_MAX;
 }
 

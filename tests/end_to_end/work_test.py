@@ -16,6 +16,18 @@ class WorkTest(unittest.TestCase):
     def work(self, device, command, *more, queue="q"):
         return pawl("work", "--from", device.endpoint, "--queue", queue, "--exec", command, *more)
 
+    def draining(self, device, lines):
+        """A worker whose first command reads from a pipe, and which was told to drain."""
+        pawl("send", "--to", device.endpoint, "--queue", "q", stdin=lines)
+        fifo = device.path("fifo")
+        os.mkfifo(fifo)
+        work = start_pawl("work", "--from", device.endpoint, "--queue", "q", "--exec",
+                          f"echo started; cat {fifo}")
+        self.assertEqual(work.stdout.readline(), "started\n")
+        work.send_signal(signal.SIGTERM)
+        self.assertIn("finishing", work.stderr.readline())
+        return work, fifo
+
     def test_a_command_finds_the_message_in_its_environment(self):
         with Device() as device:
             pawl("send", "--to", device.endpoint, "--queue", "q", "--null", "--header",
@@ -204,14 +216,7 @@ class WorkTest(unittest.TestCase):
 
     def test_the_first_sigterm_drains_and_the_rest_goes_back(self):
         with Device(config=QUICK) as device:
-            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\nb\nc\n")
-            fifo = device.path("fifo")
-            os.mkfifo(fifo)
-            work = start_pawl("work", "--from", device.endpoint, "--queue", "q", "--exec",
-                              f"echo started; cat {fifo}")
-            self.assertEqual(work.stdout.readline(), "started\n")
-            work.send_signal(signal.SIGTERM)
-            self.assertIn("finishing", work.stderr.readline())
+            work, fifo = self.draining(device, "a\nb\nc\n")
             with open(fifo, "w", encoding="utf-8") as file:
                 file.write("done\n")
             out, said = work.communicate(timeout=DEADLINE_S)
@@ -221,14 +226,7 @@ class WorkTest(unittest.TestCase):
 
     def test_a_second_sigterm_stops_at_once_and_returns_what_is_held(self):
         with Device(config=QUICK) as device:
-            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\n")
-            fifo = device.path("fifo")
-            os.mkfifo(fifo)
-            work = start_pawl("work", "--from", device.endpoint, "--queue", "q", "--exec",
-                              f"echo started; cat {fifo}")
-            self.assertEqual(work.stdout.readline(), "started\n")
-            work.send_signal(signal.SIGTERM)
-            self.assertIn("finishing", work.stderr.readline())
+            work, _ = self.draining(device, "a\n")
             work.send_signal(signal.SIGTERM)
             _, said = work.communicate(timeout=5)
             self.assertEqual(work.returncode, 128 + signal.SIGTERM, said)
