@@ -2,6 +2,7 @@
 #include "devices/command_line.hpp"
 
 #include "core/chunk/text.hpp"
+#include "core/transport/endpoint.hpp"
 #include "devices/config.hpp"
 
 namespace pawl::devices {
@@ -15,6 +16,14 @@ std::string refuse_empty(const std::string& text) {
 std::string refuse_bad_name(const std::string& text) {
   if (is_name(text)) return "";
   return quoted(text) + " is no name: 1 to 128 characters of A-Z a-z 0-9 . _ -";
+}
+
+std::string refuse_bad_bind(const std::string& text) {
+  return text.empty() ? refuse_empty(text) : transport::check_endpoint(text, true).text;
+}
+
+std::string refuse_bad_endpoint(const std::string& text) {
+  return text.empty() ? refuse_empty(text) : transport::check_endpoint(text, false).text;
 }
 
 std::string quoted(const std::string& text) {

@@ -11,6 +11,9 @@ namespace pawl::devices {
 std::string refuse_empty(const std::string& text);
 // The name of a queue or a producer.
 std::string refuse_bad_name(const std::string& text);
+// Where to listen, and where to connect to.
+std::string refuse_bad_bind(const std::string& text);
+std::string refuse_bad_endpoint(const std::string& text);
 
 // `text` in quotes, cut and cleaned, to be named in a message.
 std::string quoted(const std::string& text);

@@ -174,7 +174,7 @@ constexpr std::uint64_t resident_bytes_least = 256 << 20;
 
 void read_backoff(Table table, Backoff& backoff) {
   table.duration("initial", milliseconds(0), forever, backoff.initial);
-  table.number("factor", 1.0, 100.0, backoff.factor);
+  table.number("factor", 1.0, 1000.0, backoff.factor);
   table.duration("max", milliseconds(0), forever, backoff.max);
   table.number("jitter", 0.0, 1.0, backoff.jitter);
   table.finish();
@@ -248,6 +248,17 @@ bool dead_letters_come_back(const std::string& name, const HubOptions& options) 
   return false;
 }
 
+// Whose dead letters `name` holds, as far as the file says; empty if nobody's.
+std::string source_of_dead_letters(const std::string& name, const HubOptions& options) {
+  if (options.defaults.dead_letter == name) return "[defaults]";
+  for (const auto& [source, policy] : options.queues) {
+    const bool is = policy.dead_letter.empty() ? protocol::default_dead_letter(source) == name
+                                               : policy.dead_letter == name;
+    if (is && source != name) return source;
+  }
+  return {};
+}
+
 void check_dead_letter(const Table& table, const std::string& name, const HubOptions& options) {
   const std::string& target = options.queues.at(name).dead_letter;
   if (target.empty() && !protocol::has_default_dead_letter(name)) {
@@ -260,6 +271,10 @@ void check_dead_letter(const Table& table, const std::string& name, const HubOpt
   if (dead_letters_come_back(name, options)) {
     table.fail_at("dead_letter", "is " + target + ", whose own dead letters come back to " + name +
                                      ": name a queue that nothing comes back from");
+  }
+  if (const std::string source = source_of_dead_letters(name, options); !source.empty()) {
+    table.fail_at("dead_letter", "is not allowed: " + name + " holds the dead letters of " +
+                                     source + ", and what fails there rests there; leave it out");
   }
 }
 
@@ -279,11 +294,7 @@ void read_queues(Table table, HubOptions& options) {
 }  // namespace
 
 bool is_name(std::string_view name) {
-  return !name.empty() && name.size() <= limits::name_bytes_max &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '.' || c == '_' || c == '-';
-         });
+  return protocol::check_queue_name(name).code == Code::ok;
 }
 
 void read_config(std::string_view text, const std::string& name, HubOptions& options) {

@@ -10,7 +10,7 @@ namespace pawl::protocol {
 namespace {
 
 constexpr std::string_view remedy =
-    "; a queue name is 1 to 128 characters of A-Z a-z 0-9 . _ and -, like orders or orders.dead";
+    " name is 1 to 128 characters of A-Z a-z 0-9 . _ and -, like orders or orders.dead";
 
 // Not isalnum(): that one asks the locale.
 bool is_allowed(char c) {
@@ -27,18 +27,25 @@ std::string shown(char c) {
 
 }  // namespace
 
-Fault check_queue_name(std::string_view name) {
-  if (name.empty()) return {Code::bad_name, "the queue name is empty" + std::string(remedy)};
+Fault check_name(std::string_view what, std::string_view name) {
+  const std::string subject = "the " + std::string(what) + " name ";
+  const auto fault = [&](const std::string& wrong) {
+    return Fault{Code::bad_name,
+                 subject + wrong + "; a " + std::string(what) + std::string(remedy)};
+  };
+  if (name.empty()) return fault("is empty");
   if (name.size() > limits::name_bytes_max) {
-    return {Code::bad_name,
-            "the queue name has " + std::to_string(name.size()) + " bytes" + std::string(remedy)};
+    return fault("has " + std::to_string(name.size()) + " bytes");
   }
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (is_allowed(name[i])) continue;
-    return {Code::bad_name, "the queue name has " + shown(name[i]) + " at position " +
-                                std::to_string(i + 1) + std::string(remedy)};
+    return fault("has " + shown(name[i]) + " at position " + std::to_string(i + 1));
   }
   return {};
+}
+
+Fault check_queue_name(std::string_view name) {
+  return check_name("queue", name);
 }
 
 }  // namespace pawl::protocol

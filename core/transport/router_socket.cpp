@@ -73,7 +73,12 @@ Fault RouterSocket::bind(const std::string& endpoint) {
   if (endpoint.starts_with(ipc) && is_listened_to(endpoint.substr(ipc.size()))) {
     return {Code::denied, "cannot bind " + endpoint + ": another process listens there"};
   }
-  if (zmq_bind(socket_.get(), endpoint.c_str()) != 0) return last_fault("cannot bind " + endpoint);
+  if (zmq_bind(socket_.get(), endpoint.c_str()) != 0) {
+    if (zmq_errno() != ENODEV) return last_fault("cannot bind " + endpoint);
+    return {Code::bad_name, "cannot bind " + endpoint +
+                                ": no interface has this name; names of machines are not looked "
+                                "up, give an address like 127.0.0.1"};
+  }
   if (endpoint.starts_with("inproc:")) inproc_endpoints_.push_back(endpoint);
   return {};
 }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <iostream>
 #include <memory>
 
 #include "devices/command_line.hpp"
@@ -68,10 +69,17 @@ CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& into,
   return app.add_option(name, into, words)->type_name(type)->check(refuse_empty);
 }
 
+void add_endpoint(CLI::App& app, const std::string& name, std::string& into) {
+  app.add_option(name, into, "the device")
+      ->type_name("ENDPOINT")
+      ->check(refuse_bad_endpoint)
+      ->capture_default_str();
+}
+
 void add_send(CLI::App& app, Command& chosen) {
   auto arguments = std::make_shared<SendArguments>();
   CLI::App& send_app = *app.add_subcommand("send", "Send one message for each line of the input");
-  add_text(send_app, "--to", arguments->endpoint, "ENDPOINT", "the device")->capture_default_str();
+  add_endpoint(send_app, "--to", arguments->endpoint);
   add_name(send_app, "--queue", arguments->queue, queue_words)->required();
   add_text(send_app, "--file", arguments->file, "FILE", "the input; stdin if not given");
   send_app.add_flag("--null", arguments->null_separated,
@@ -107,8 +115,7 @@ void add_work(CLI::App& app, Command& chosen) {
   auto arguments = std::make_shared<WorkArguments>();
   CLI::App& work_app =
       *app.add_subcommand("work", "Take messages: print each, or run a command over it");
-  add_text(work_app, "--from", arguments->endpoint, "ENDPOINT", "the device")
-      ->capture_default_str();
+  add_endpoint(work_app, "--from", arguments->endpoint);
   add_name(work_app, "--queue", arguments->queue, queue_words)->required();
   auto* exec = add_text(
       work_app, "--exec", arguments->command, "CMD",
@@ -130,7 +137,7 @@ void add_work(CLI::App& app, Command& chosen) {
 void add_stat(CLI::App& app, Command& chosen) {
   auto arguments = std::make_shared<StatArguments>();
   CLI::App& stat_app = *app.add_subcommand("stat", "Show how the queues of a device are");
-  add_text(stat_app, "--at", arguments->endpoint, "ENDPOINT", "the device")->capture_default_str();
+  add_endpoint(stat_app, "--at", arguments->endpoint);
   stat_app.add_flag("--json", arguments->json, "one JSON document (a line for each with --watch)");
   stat_app.add_flag("--watch", arguments->watch, "again every second, until Ctrl-C");
   stat_app.callback([arguments, &chosen] {
@@ -152,7 +159,8 @@ int main_of_pawl(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (app.exit(error) != 0) return 2;
+    return std::cout.flush() ? 0 : 1;
   }
   try {
     const Signals signals;

@@ -47,9 +47,13 @@ bool open_input(const SendArguments& arguments, Input& input) {
     }
   }
   struct stat about {};
-  if (fstat(input.fd, &about) == 0 && S_ISREG(about.st_mode)) {
-    input.size = static_cast<std::uint64_t>(about.st_size);
+  if (fstat(input.fd, &about) != 0) return true;  // a closed stdin: reading it will say so
+  if (S_ISDIR(about.st_mode)) {
+    std::fprintf(stderr, "pawl send: %s: %s\n",
+                 arguments.file.empty() ? "input" : arguments.file.c_str(), std::strerror(EISDIR));
+    return false;
   }
+  if (S_ISREG(about.st_mode)) input.size = static_cast<std::uint64_t>(about.st_size);
   return true;
 }
 

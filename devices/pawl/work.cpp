@@ -90,7 +90,7 @@ class Execute {
   [[noreturn]] void fail_late(const Delivery& delivery, const ExecBounds& bounds,
                               const ExecResult& result) const {
     delays_.forget(delivery.offset());
-    say(delivery, "stopped, its outcome is stale",
+    say(delivery, "attempt " + std::to_string(delivery.attempt()) + " failed",
         "ran for " + std::to_string(bounds.time_max.count()) + " ms, the queue's handler_timeout",
         result);
     throw Nack(reason("handler time-out", result));
@@ -200,7 +200,8 @@ struct Totals {
     nacked += closed.progress.nacked;
     rejected += closed.progress.rejected;
     returned += closed.progress.returned;
-    stale += closed.progress.stale;
+    // The outcome of a command that was ended for its time comes after the worker's own.
+    stale += closed.progress.stale - std::min(closed.progress.stale, closed.progress.timed_out);
     clean = clean && closed.clean;
   }
   std::uint64_t settled() const { return acked + nacked + rejected; }
@@ -236,7 +237,7 @@ bool run_worker(const WorkArguments& arguments, std::uint64_t count_max, WorkCon
 
 }  // namespace
 
-int work(const WorkArguments& arguments, const Signals& signals) {
+int work(const WorkArguments& arguments, const Signals& signals) try {
   if (!arguments.command.empty() && !can_write_stdout()) {
     std::fputs(
         "pawl work: standard output is closed, and commands would fail for it: redirect it, to "
@@ -262,6 +263,8 @@ int work(const WorkArguments& arguments, const Signals& signals) {
     return 1;
   }
   return totals.clean && !control.output_lost() ? 0 : 1;
+} catch (const Refused&) {
+  return 1;  // the worker's log has said why
 }
 
 }  // namespace pawl::devices

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,7 +49,7 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.add_option("--bind", arguments.endpoints,
                  "where to listen; may be repeated; tcp://127.0.0.1:7295 if not given")
       ->type_name("ENDPOINT")
-      ->check(refuse_empty)
+      ->check(pawl::devices::refuse_bad_bind)
       ->allow_extra_args(false);
   auto* data = app.add_option("--data", arguments.data, "where to keep messages (./pawl-data)")
                    ->type_name("DIR")
@@ -144,7 +145,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : mistake;
+    if (app.exit(error) != 0) return mistake;
+    return std::cout.flush() ? 0 : 1;
   }
   try {
     return run(arguments);

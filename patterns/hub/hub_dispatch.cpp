@@ -57,7 +57,7 @@ void HubMachine::dispatch(Queue& queue) {
 }
 
 // Worker handles with credit, in turn: who was served last is served last again. Those that
-// something was just recalled from come only when there is nobody else.
+// something was just recalled from come only when no other has credit left.
 std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
   std::vector<Queue::HandleKey> able, recalled;
   const std::size_t n = queue.worker_handles.size();
@@ -68,10 +68,8 @@ std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
     if (session.alone || session.running_dry_for != 0 || !session.may_deliver()) continue;
     if (handle.delivered_messages >= handle.credit_messages) continue;
     if (handle.delivered_bytes >= handle.credit_bytes) continue;
-    if (may_hold(queue, key.first) == 0) continue;
-    const bool just_recalled =
-        handle.recalled_at != Instant{} && now_.mono - handle.recalled_at < config_.timing.beat;
-    (just_recalled ? recalled : able).push_back(key);
+    if (may_hold(queue, session, handle) == 0) continue;
+    (is_just_recalled(handle) ? recalled : able).push_back(key);
   }
   queue.next_worker = (queue.next_worker + 1) % n;
   return able.empty() ? recalled : able;
@@ -128,10 +126,17 @@ void HubMachine::hand_out_suspects(Queue& queue) {
   }
 }
 
-// How many more a session may hold of a queue, whatever credit it grants (G6).
-std::uint64_t HubMachine::may_hold(const Queue& queue, SessionId session) {
-  const std::uint64_t held = queue.group.held_by(session);
-  return limits::held_messages_max - std::min(held, limits::held_messages_max);
+bool HubMachine::is_just_recalled(const Handle& handle) const {
+  return handle.recalled_at != Instant{} && now_.mono - handle.recalled_at < config_.timing.beat;
+}
+
+// How many more a session may hold of a queue, whatever credit it grants (G6). What was recalled is
+// for others, however few they take at once: for a beat its former holder is given no more than it
+// can begin.
+std::uint64_t HubMachine::may_hold(const Queue& queue, const Session& session,
+                                   const Handle& handle) const {
+  const std::uint64_t most = is_just_recalled(handle) ? session.slots : limits::held_messages_max;
+  return most - std::min(queue.group.held_by(session.id), most);
 }
 
 HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& handle,
@@ -147,7 +152,7 @@ HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& hand
     frames.clear();
     bytes = 0;
   };
-  messages_max = std::min(messages_max, may_hold(queue, session.id));
+  messages_max = std::min(messages_max, may_hold(queue, session, handle));
   while (messages_max > 0) {
     if (!session.may_deliver() || handle.delivered_messages >= handle.credit_messages ||
         handle.delivered_bytes >= handle.credit_bytes) {
@@ -257,7 +262,9 @@ void HubMachine::want_chunk(LogId queue, std::uint64_t chunk_id) {
   }
   wanted_chunks_[chunk_id].insert(queue);
   const std::uint64_t tag = next_read_++;
-  pending_reads_[tag] = {PendingRead::Kind::chunks, queue, chunk_id, 0, 0};
+  PendingRead& read = pending_reads_[tag];
+  read = {PendingRead::Kind::chunks, queue, chunk_id, 0, 0};
+  read.readable = chunk_id < readable_chunk_id_;
   // Chunks written one after another are read one after another: a page serves the next ones too.
   reads_.push_back({Space::chunks, records::chunk_key(chunk_id),
                     records::chunk_key(chunk_id + chunks_ahead_max), chunk_page_bytes, tag});
@@ -279,11 +286,23 @@ bool HubMachine::on_page(const Page& page) {
   for (auto row = page.rows.rbegin(); row != page.rows.rend(); ++row) {
     cache_.put(records::number_at_end(row->key), row->value);
   }
+  const bool found =
+      !page.rows.empty() && records::number_at_end(page.rows.front().key) == read.chunk_id;
   for (const LogId waiting : wanted_chunks_[read.chunk_id]) touched_.insert(waiting);
   wanted_chunks_.erase(read.chunk_id);
   touched_.merge(hungry_);
   hungry_.clear();
-  return true;
+  return found || on_missing_chunk(read);
+}
+
+// A chunk may have been deleted while it was being read; nothing refers to it then, and it is not
+// asked for again. One whose commit is under way is asked for again when that is done. A chunk that
+// was there to be read, was not found, and is wanted all the same, is lost: false.
+bool HubMachine::on_missing_chunk(const PendingRead& read) {
+  constexpr std::size_t missed_max = 1024;  // deleted ones would stay for ever
+  if (!read.readable) return true;
+  if (missed_chunks_.size() >= missed_max) missed_chunks_.clear();
+  return missed_chunks_.insert(read.chunk_id).second;
 }
 
 void HubMachine::deliver(Queue& queue, Session& session, Handle& handle, protocol::Deliver& message,

@@ -179,10 +179,13 @@ class HubMachine {
   Filled fill(Queue& queue, Session& session, Handle& handle, std::uint64_t messages_max);
   Filled next_supply(Queue& queue, Supply& supply);
   bool fails_too_much(const Queue& queue) const;
-  static std::uint64_t may_hold(const Queue& queue, SessionId session);
+  bool is_just_recalled(const Handle& handle) const;
+  std::uint64_t may_hold(const Queue& queue, const Session& session, const Handle& handle) const;
   const ChunkRef* at_scan(Queue& queue);
   const Slice* body_of(Queue& queue, const ChunkRef& ref);
   void want_chunk(LogId queue, std::uint64_t chunk_id);
+  struct PendingRead;
+  bool on_missing_chunk(const PendingRead& read);
   void deliver(Queue& queue, Session& session, Handle& handle, protocol::Deliver& message,
                std::vector<Slice>& frames);
 
@@ -223,6 +226,7 @@ class HubMachine {
   // hub_queues.cpp
   Queue* find_queue(std::string_view name);
   Queue& make_queue(std::string_view name);
+  bool is_default_dead_letter(std::string_view name) const;
   bool has_dead_letter_name(std::string_view name) const;
 
   // Shared small parts.
@@ -264,13 +268,16 @@ class HubMachine {
 
   ChunkCache cache_;
   std::map<std::uint64_t, std::set<LogId>> wanted_chunks_;  // being read, and who waits
-  std::set<LogId> hungry_;  // queues that want a chunk while too many are being read
+  std::set<std::uint64_t> missed_chunks_;  // were readable, and were not found once
+  std::uint64_t readable_chunk_id_ = 0;    // the commits of all ids below are done
+  std::set<LogId> hungry_;                 // queues that want a chunk while too many are being read
   struct PendingRead {
     enum class Kind : std::uint8_t { index, chunks, producer, sweep } kind = Kind::index;
     LogId queue = 0;
     std::uint64_t chunk_id = 0;
     SessionId session = 0;
     std::uint32_t handle = 0;
+    bool readable = false;  // a chunk whose commit was done before it was asked for
   };
   std::map<std::uint64_t, PendingRead> pending_reads_;
   std::uint64_t next_read_ = 1;

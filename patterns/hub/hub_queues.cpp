@@ -10,6 +10,14 @@ Queue* HubMachine::find_queue(std::string_view name) {
   return found == by_name_.end() ? nullptr : &queues_.at(found->second);
 }
 
+// Whether the default dead letters of a queue that exists have this name.
+bool HubMachine::is_default_dead_letter(std::string_view name) const {
+  if (!name.ends_with(protocol::dead_letter_suffix)) return false;
+  name.remove_suffix(protocol::dead_letter_suffix.size());
+  const auto source = by_name_.find(name);
+  return source != by_name_.end() && queues_.at(source->second).policy.dead_letter.empty();
+}
+
 bool HubMachine::has_dead_letter_name(std::string_view name) const {
   const auto configured = config_.queues.find(std::string(name));
   const bool named = configured != config_.queues.end() && !configured->second.dead_letter.empty();
@@ -23,7 +31,9 @@ Queue& HubMachine::make_queue(std::string_view name) {
   const LogId id = next_log_++;
   by_name_.emplace(name, id);
   touched_.insert(id);
-  return queues_.try_emplace(id, id, std::string(name), policy).first->second;
+  Queue& queue = queues_.try_emplace(id, id, std::string(name), policy).first->second;
+  queue.is_dead_letter = is_default_dead_letter(name);
+  return queue;
 }
 
 }  // namespace pawl

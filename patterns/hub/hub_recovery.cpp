@@ -202,7 +202,7 @@ Fault HubMachine::begin_boot(Store& store, Now now) {
   hub_row_.promised =
       may_be_believed ? std::max(hub_row_.promised, lease_and_margin()) : lease_and_margin();
   hub_row_.time_floor = std::max(hub_row_.time_floor, now.hub);
-  next_chunk_id_ = hub_row_.boot << 40 | 1;
+  next_chunk_id_ = readable_chunk_id_ = hub_row_.boot << 40 | 1;
   Commit commit;
   commit.puts.push_back({Space::state, records::hub_key(), records::encode(hub_row_)});
   commit.durable = true;

@@ -63,6 +63,7 @@ void HubMachine::on_committed() {
     if (std::exchange(queue.waits_for_rows, false)) touched_.insert(id);
   }
   sealed_.clear();
+  readable_chunk_id_ = next_chunk_id_;  // ids are given in seal() only
 }
 
 void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {

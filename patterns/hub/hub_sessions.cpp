@@ -175,7 +175,7 @@ void HubMachine::on_open(Session& session, const protocol::Open& open, Now now) 
   if (found == nullptr && config_.strict && config_.queues.count(std::string(open.name)) == 0) {
     return refuse(Code::no_queue, "no queue of this name is configured, and this hub is strict");
   }
-  if (found == nullptr && !has_dead_letter_name(open.name)) {
+  if (found == nullptr && !has_dead_letter_name(open.name) && !is_default_dead_letter(open.name)) {
     return refuse(Code::bad_name,
                   "a name of more than 123 characters leaves no room for NAME.dead: configure a "
                   "dead_letter for it, or use a shorter name");

@@ -170,6 +170,10 @@ void Hub::Shell::run() {
     end(std::string("the hub ended: ") + failure.what());
   }
   socket_->finish();  // GOAWAY is to reach the peers
+  // Another hub may open the data directory from now on.
+  turn_.reset();
+  machine_.reset();
+  store_.reset();
   finished_.store(true);
   ended_.signal();
 }

@@ -129,11 +129,14 @@ void HubMachine::release_all(Session& session) {
 }
 
 // An idle worker, nothing to hand out, and another that sits on what it has not started: all of
-// that is asked back, and for a beat is not handed to the same again while others can take it. At
-// most once a beat of each, and only of one whose oldest message has not moved for a quarter of
-// one.
+// that is asked back, and for a beat is kept for others (may_hold). At most once a beat of each,
+// and only of one whose oldest message has not moved for a quarter of one.
 void HubMachine::recall_for_idle(Queue& queue, Now now) {
-  if (queue.worker_handles.size() < 2 || queue.ready() > 0) return;
+  if (queue.worker_handles.size() < 2) return;
+  if (queue.ready() > 0) {
+    touched_.insert(queue.log.id());  // what was kept for others may be for all again
+    return;
+  }
   bool one_is_idle = false;
   Session* fullest = nullptr;
   std::uint64_t most = 1;

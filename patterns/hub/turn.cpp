@@ -6,6 +6,9 @@
 namespace pawl {
 namespace {
 
+constexpr const char* damaged_rows =
+    "the store has a row that is damaged or of another version, or lacks one that must be there";
+
 void append(std::vector<RoutedMessage>& out, std::vector<RoutedMessage>&& messages) {
   out.insert(out.end(), std::make_move_iterator(messages.begin()),
              std::make_move_iterator(messages.end()));
@@ -25,7 +28,7 @@ std::optional<Turn::Failure> Turn::take_store_events(std::vector<RoutedMessage>&
     } else if (const auto* page = std::get_if<Page>(&event)) {
       if (inline_reads_ > 0) --inline_reads_;
       // A row that this version did not write: reading it again would find the same.
-      if (!machine_.on_page(*page)) return Failure{"a row is damaged or of another version", true};
+      if (!machine_.on_page(*page)) return Failure{damaged_rows, true};
     } else if (const auto* unknown = std::get_if<Unknown>(&event)) {
       return Failure{unknown->text, unknown->sync_failed};
     } else {

@@ -103,8 +103,8 @@ void Link::log(LogLevel level, const std::string& text) const {
 }
 
 void require_name(const std::string& what, const std::string& name) {
-  const Fault fault = protocol::check_queue_name(name);
-  if (fault.code != Code::ok) throw std::invalid_argument(what + ": " + fault.text);
+  const Fault fault = protocol::check_name(what, name);
+  if (fault.code != Code::ok) throw std::invalid_argument(fault.text);
 }
 
 std::string default_peer_name() {

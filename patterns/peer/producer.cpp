@@ -25,7 +25,7 @@ constexpr int linger_ms = 200;
 
 ProducerOptions checked(ProducerOptions options) {
   peer::require_name("queue", options.queue);
-  if (!options.name.empty()) peer::require_name("name", options.name);
+  if (!options.name.empty()) peer::require_name("producer", options.name);
   if (options.peer.empty()) options.peer = peer::default_peer_name();
   options.peer = clean_text(options.peer, limits::name_bytes_max);
   options.unconfirmed_messages_max = std::max<std::uint64_t>(options.unconfirmed_messages_max, 1);

@@ -20,6 +20,8 @@ constexpr Duration greeting_first = milliseconds(2'000);
 constexpr Duration greeting_max = milliseconds(10'000);
 // Beats on their way to a hub that is stalled; the oldest are no longer needed to judge a lease.
 constexpr std::size_t beats_kept_max = 1024;
+// A hub that never takes what we say would be asked for ever.
+constexpr std::uint32_t rejections_max = 5;
 
 template <class... Cases>
 struct overloaded : Cases... {
@@ -90,7 +92,6 @@ SessionMachine::News SessionMachine::on_welcome(const protocol::Welcome& welcome
   beat_ = milliseconds(std::max(welcome.beat_ms, 1U));
   body_bytes_max_ = welcome.body_bytes_max;
   state_ = State::established;
-  failures_ = 0;
   beat_number_ = 0;
   echo_ = 0;
   beats_.clear();
@@ -105,6 +106,7 @@ SessionMachine::News SessionMachine::on_beat(const protocol::Beat& beat) {
   while (!beats_.empty() && beats_.front().number <= beat.echo) {
     believed_until_ = std::max(believed_until_, beats_.front().at + lease_);
     beats_.pop_front();
+    failures_ = rejections_ = 0;
   }
   return News::none;
 }
@@ -153,6 +155,24 @@ void SessionMachine::lose(Instant now, const std::string& why, PeerEffects& effe
   state_ = State::waiting;
   same_socket_ = false;
   greet_at_ = now + backoff();
+}
+
+void SessionMachine::lose_to(const protocol::Error& error, Instant now, PeerEffects& effects) {
+  const bool judges = static_cast<int>(error.code) < 300 && !is_transient(error.code);
+  if (judges && ++rejections_ >= rejections_max) {
+    return fail(error.code, std::string(error.text), effects);
+  }
+  lose(now, std::string(name_of(error.code)) + ": " + std::string(error.text), effects);
+}
+
+SessionMachine::News SessionMachine::on_undecodable(const Fault& fault, PeerEffects& effects) {
+  if (over() || state_ == State::waiting) return News::none;
+  if (state_ == State::greeting && fault.code == Code::unsupported) {
+    fail(fault.code, "the hub does not speak PAWL/1: " + fault.text, effects);
+    return News::ended;
+  }
+  effects.logs.emplace_back(LogLevel::error, "the hub sent what is not PAWL/1: " + fault.text);
+  return News::none;
 }
 
 void SessionMachine::fail(Code code, const std::string& text, PeerEffects& effects) {

@@ -6,7 +6,8 @@
 //      ▲                                   │ ▲                    │
 //      │◀──────── no answer ───────────────┘ └─ UNKNOWN_SESSION ──┤
 //      └◀──────── silence, GOAWAY, socket failed ─────────────────┘
-//   any ──ERROR 1xx about HELLO, or the owner's fail()──▶ refused        any ──leave()──▶ closed
+//   any ──ERROR 1xx about HELLO, too many in a row about other things, a hub of another version,
+//         or the owner's fail()──▶ refused                               any ──leave()──▶ closed
 //   (before WELCOME, an ERROR that does not say what it is about is about HELLO)
 #pragma once
 
@@ -77,6 +78,11 @@ class SessionMachine {
   News apply(const protocol::Message& message, Instant now, PeerEffects& effects);
   // Drops the connection and tries again after a backoff.
   void lose(Instant now, const std::string& why, PeerEffects& effects);
+  // The hub would not take something that we said: only a new connection makes certain where we
+  // stand. Final when one connection after another ends so before it has lasted a beat.
+  void lose_to(const protocol::Error& error, Instant now, PeerEffects& effects);
+  // What came is no PAWL/1. Final if it is the answer of a hub of another version to our HELLO.
+  News on_undecodable(const Fault& fault, PeerEffects& effects);
   // Final: the hub will not have us.
   void fail(Code code, const std::string& text, PeerEffects& effects);
   // `bye`: tell the hub that it ends here, so that what is held comes back at once.
@@ -130,7 +136,9 @@ class SessionMachine {
   Duration lease_{};
   Duration beat_{};
   std::uint32_t body_bytes_max_ = 0;
-  std::uint32_t failures_ = 0;  // in a row, for the backoff
+  // In a row, without a beat that was echoed between them.
+  std::uint32_t failures_ = 0;    // for the backoff
+  std::uint32_t rejections_ = 0;  // connections that ended with an ERROR 1xx
   Instant greet_at_{};
   Instant greeted_at_{};
   Instant give_up_at_{};

@@ -74,12 +74,9 @@ Instant WorkerMachine::next_deadline() const {
 
 void WorkerMachine::on_received(Received received, Instant now, WorkerEffects& effects) {
   const auto message = protocol::decode(received.message.header);
-  if (!message) {
-    effects.peer.logs.emplace_back(LogLevel::error,
-                                   "the hub sent what is not PAWL/1: " + message.fault().text);
-    return;
-  }
-  switch (session_.apply(*message, now, effects.peer)) {
+  const auto news = message ? session_.apply(*message, now, effects.peer)
+                            : session_.on_undecodable(message.fault(), effects.peer);
+  switch (news) {
     case SessionMachine::News::none: return;
     case SessionMachine::News::welcomed: return on_welcomed(effects);
     case SessionMachine::News::ended: return on_ended(effects);
@@ -161,9 +158,7 @@ void WorkerMachine::on_error(const protocol::Error& error, Instant now, WorkerEf
   if (about_open && !opened_) {
     session_.fail(error.code, std::string(error.text), effects.peer);
   } else {
-    // Whatever it was about may never be answered: only a new connection makes that certain.
-    session_.lose(now, std::string(name_of(error.code)) + ": " + std::string(error.text),
-                  effects.peer);
+    session_.lose_to(error, now, effects.peer);
   }
   on_ended(effects);
 }

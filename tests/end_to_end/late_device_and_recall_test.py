@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices that come up after their peers, and a slow worker beside an idle one."""
 
+import os
 import time
 
 import harness
@@ -66,6 +67,24 @@ class Recall(harness.World):
         device.wait_row("q", lambda row: row["acked"] == 201, "all acked")
         self.finish(slow, idle)
         self.assertEqual(len(slow.found("^start ")), 1)
+
+    def test_an_idle_worker_that_takes_few_at_once_gets_all_of_it_too(self):
+        device = self.device().start()
+        self.send(device, "q", ["hold it"] + [f"m{i}" for i in range(100)])
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        self.work(device, "q", "--prefetch", 200, "--exec", f"cat {fifo}")
+        device.wait_row("q", lambda row: row["leased"] == 101, "all with the slow one")
+        begun = time.monotonic()
+        self.work(device, "q", "--exec", "true")  # four at once
+        row = device.wait_row("q", lambda row: row["acked"] == 100, "100 acked")
+        took = time.monotonic() - begun
+        harness.report(took_s=round(took, 3), expired=row["expired"])
+        self.assertEqual((row["leased"], row["expired"]), (1, 0))
+        # In fours, a beat for each, it would be 25 beats.
+        self.assertLess(took, harness.BEAT_S * (20 if harness.SANITIZED else 8))
+        fifo.write_text("")
+        device.wait_row("q", lambda row: row["acked"] == 101, "all acked")
 
     def test_two_workers_of_unequal_speed_end_together(self):
         device = self.device().start()

@@ -60,12 +60,25 @@ class DeviceTest(unittest.TestCase):
                 (["--data", ""], '--data: "" is empty: give a value, or leave the option out'),
                 (["--config", ""], '--config: "" is empty'),
                 (["--bind", ""], '--bind: "" is empty'),
+                (["--bind", "banana"], '--bind: endpoint "banana": expected tcp://HOST:PORT'),
+                (["--bind", "tcp://127.0.0.1:65536"], "with a port of 1 to 65535"),
                 (["--config", "/usr"], "/usr: Is a directory"),
                 (["--config", "/no/f"], "/no/f: No such file or directory")):
             with self.subTest(arguments=arguments):
                 result = queue_program("--log-level", "error", *arguments)
                 self.assertEqual(result.returncode, 2, result.stderr)
                 self.assertIn(remedy, result.stderr)
+
+    def test_a_name_of_a_machine_is_no_address_to_listen_at(self):
+        result = queue_program("--bind", "tcp://localhost:0", "--memory")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("give an address like 127.0.0.1", result.stderr)
+
+    def test_words_that_could_not_be_written_are_no_success(self):
+        for option in ("--version", "--help"):
+            with open("/dev/full", "w") as full:
+                result = subprocess.run([PAWL_QUEUE, option], stdout=full, check=False)
+            self.assertEqual(result.returncode, 1)
 
     def test_a_chosen_port_is_printed_and_the_supervisor_told(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -108,6 +121,9 @@ class DeviceTest(unittest.TestCase):
             self.assertEqual(known.returncode, 0, known.stderr)
             self.assertEqual(other.returncode, 1)
             self.assertIn("NO_QUEUE", other.stderr)
+            work = pawl("work", "--from", device.endpoint, "--queue", "other")
+            self.assertEqual(work.returncode, 1)
+            self.assertEqual(work.stderr.count("NO_QUEUE"), 1, work.stderr)
 
 
 class StatTest(unittest.TestCase):

@@ -168,6 +168,8 @@ class SendTest(unittest.TestCase):
                 (["--queue", "q", "--on-full", "drop"],
                  '--on-full: "drop" is not allowed: wait or fail'), ([], "--queue is required"),
                 (["--queue", "q", "--file", "/no/f"], "/no/f: No such file"),
+                (["--queue", "q", "--file", "/usr"], "/usr: Is a directory"),
+                (["--queue", "q", "--to", "banana"], "expected tcp://HOST:PORT"),
                 (["--queue", "q", "--file", ""], "is empty: give a value, or leave the option out"),
                 (["--queue", "q", "--to", ""], "is empty: give a value, or leave the option out")):
             with self.subTest(arguments=arguments):

@@ -72,6 +72,8 @@ class FaultyStore final : public Store {
   // No space: free_bytes() is 0, every commit and reopen() fails, until it is freed.
   void set_full(bool full) { full_ = full; }
   void set_free_bytes(std::uint64_t bytes) { free_bytes_ = bytes; }
+  // The disk loses every chunk, and nothing else.
+  void lose_chunks() { written_.lose(Space::chunks), synced_.lose(Space::chunks); }
   // The process ends cleanly: all is completed and synced.
   void close_cleanly();
 

@@ -137,6 +137,7 @@ bool HubTester::take_store_events(std::vector<RoutedMessage>& out) {
   const bool was_under_way = turn_->commit_under_way();
   if (const auto failure = turn_->take_store_events(out)) {
     // As the shell: the machine is dropped, the store reopened, and all begins anew.
+    last_failure_ = failure->text;
     machine_->take_gated();
     machine_->announce_end("the store failed", 100);
     out = machine_->take_gated();

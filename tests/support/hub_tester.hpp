@@ -86,6 +86,8 @@ class HubTester {
   // Numbers of a queue as QUERY "stat" tells them.
   std::uint64_t stat(std::string_view queue, std::string_view number);
   std::size_t commits() const { return commits_; }
+  // What the store could not do when the hub last ended by itself.
+  const std::string& last_failure() const { return last_failure_; }
 
   // For peers.
   std::string new_connection(TestPeer& peer);
@@ -106,6 +108,7 @@ class HubTester {
   FaultyStore store_;
   SeededEntropy entropy_;
   Now now_;
+  std::string last_failure_;
   std::uint64_t machine_boots_ = 1;
   std::unique_ptr<HubMachine> machine_;
   std::unique_ptr<Turn> turn_;

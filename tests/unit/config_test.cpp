@@ -138,7 +138,7 @@ TEST_CASE("a spread, a factor and times outside of their bounds are refused") {
   CHECK(refusal("[queue.q]\nbackoff = { jitter = nan }\n") ==
         "pawl.toml:2: queue.q.backoff.jitter: allowed is 0 to 1");
   CHECK(refusal("[queue.q]\nbackoff = { factor = 0.5 }\n") ==
-        "pawl.toml:2: queue.q.backoff.factor: allowed is 1 to 100");
+        "pawl.toml:2: queue.q.backoff.factor: allowed is 1 to 1000");
 }
 
 TEST_CASE("dead letters that would come back are refused, and those that rest are not") {
@@ -151,7 +151,13 @@ TEST_CASE("dead letters that would come back are refused, and those that rest ar
             .rfind("pawl.toml:2: queue.a.dead.dead_letter: is a, whose", 0) == 0);
   CHECK(refusal("[defaults]\ndead_letter = \"d\"\n[queue.d]\ndead_letter = \"e\"\n")
             .rfind("pawl.toml:4: queue.d.dead_letter: is e, whose", 0) == 0);
-  CHECK(refusal("[queue.a]\ndead_letter = \"b\"\n[queue.b]\ndead_letter = \"c\"\n") == "accepted");
+  CHECK(refusal("[queue.a]\ndead_letter = \"b\"\n[queue.b]\ndead_letter = \"c\"\n") ==
+        "pawl.toml:4: queue.b.dead_letter: is not allowed: b holds the dead letters of a, and what "
+        "fails there rests there; leave it out");
+  CHECK(refusal("[queue.a]\n[queue.\"a.dead\"]\ndead_letter = \"c\"\n")
+            .rfind("pawl.toml:3: queue.a.dead.dead_letter: is not allowed: a.dead holds", 0) == 0);
+  CHECK(refusal("[queue.\"a.dead\"]\ndead_letter = \"c\"\n") == "accepted");
+  CHECK(refusal("[queue.a]\ndead_letter = \"c\"\n[queue.b]\ndead_letter = \"c\"\n") == "accepted");
   CHECK(refusal("[defaults]\ndead_letter = \"d\"\n[queue.d]\nmax_attempts = 1\n") == "accepted");
 }
 

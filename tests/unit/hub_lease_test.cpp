@@ -374,3 +374,27 @@ TEST_CASE("an idle worker is given what another has prefetched and not started")
   CHECK(idle.delivered() == "b,c,d");
   CHECK(slow.delivered() == "a,b,c,d");
 }
+
+TEST_CASE("for a beat what was recalled is for others, however few they take at once") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  auto& slow = hub.worker("orders", {.slots = 1});
+  p.send("a,b,c,d,e");
+  hub.turn();
+  CHECK(slow.delivered() == "a,b,c,d,e");
+  auto& quick = hub.worker("orders", {.credit = 1});
+  hub.advance(2s);
+  slow.give_back("b,c,d,e");
+  hub.turn();
+  CHECK(quick.delivered() == "b");
+  CHECK(slow.delivered().empty());
+  slow.ack("a");
+  hub.turn();
+  CHECK(slow.delivered() == "c");  // it is not starved either
+  quick.ack("b");
+  quick.credit(1);
+  hub.turn();
+  CHECK(quick.delivered() == "d");
+  hub.advance(2500ms);  // quick never ends: after the beat there is no reason to wait for it
+  CHECK(slow.delivered() == "e");
+}

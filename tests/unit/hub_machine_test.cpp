@@ -28,3 +28,30 @@ TEST_CASE("a message goes from a producer to a worker and is settled") {
   CHECK(hub.stat("orders", "acked") == 3);
   CHECK(hub.stat("orders", "bytes") == 0);
 }
+
+TEST_CASE("a chunk that is not in the store ends the hub with a sentence, not with endless reads") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  p.send("a");
+  hub.turn();
+  hub.kill();
+  hub.store().lose_chunks();
+  hub.start();
+  CHECK(hub.last_failure().empty());
+  hub.worker("orders");
+  CHECK_THAT(hub.last_failure(), Catch::Contains("lacks one that must be there"));
+}
+
+TEST_CASE("the default dead letters of a queue can be opened before anything has died") {
+  HubTester hub;
+  const std::string name(123, 'n');
+  hub.producer(name).send("a");
+  hub.turn();
+  auto& w = hub.worker(name + ".dead");
+  CHECK(w.opened);
+  hub.restart();
+  w.connect();
+  hub.turn();
+  CHECK(w.opened);
+  CHECK_FALSE(hub.worker(std::string(123, 'm') + ".dead").opened);
+}

@@ -69,8 +69,8 @@ class Hub {
   // The endpoints as bound: a wildcard port is the port that was chosen.
   const std::vector<std::string>& endpoints() const;
 
-  // Stops taking, commits, tells peers, closes; bounded by `deadline`. Idempotent, any thread.
-  // False if the deadline cut it short (nothing that was confirmed is lost by that).
+  // Stops taking, commits, tells peers, closes the store; bounded by `deadline`. Idempotent, any
+  // thread. False if the deadline cut it short (nothing that was confirmed is lost by that).
   bool stop(std::chrono::milliseconds deadline = std::chrono::milliseconds(1500));
 
   // Readable when the hub has ended by itself (an I/O error on sync); error() then says why. Any

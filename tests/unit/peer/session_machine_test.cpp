@@ -146,6 +146,65 @@ TEST_CASE("a hub that cannot read the HELLO is final before WELCOME, with the hu
   CHECK(s.machine.refusal_text() == "header: version is 1");
 }
 
+TEST_CASE("the answer of a hub of another version to HELLO is final, later it is not") {
+  Session s;
+  const Fault fault{Code::unsupported, "header: version is 2, this is 1"};
+  SECTION("to HELLO") {
+    s.turn();
+    s.effects = {};
+    CHECK(s.machine.on_undecodable(fault, s.effects) == News::ended);
+    CHECK(s.machine.state() == State::refused);
+    CHECK(s.machine.refusal_text() ==
+          "the hub does not speak PAWL/1: header: version is 2, this is 1");
+  }
+  SECTION("later") {
+    s.establish();
+    s.effects = {};
+    CHECK(s.machine.on_undecodable(fault, s.effects) == News::none);
+    CHECK(s.machine.established());
+    CHECK(s.effects.logs.size() == 1);
+  }
+}
+
+TEST_CASE(
+    "a hub that takes nothing of what is said is given up, one that does now and then is not") {
+  Session s;
+  const auto reject = [&] {
+    s.now = std::max(s.now, s.machine.next_deadline());
+    s.turn();
+    s.hub(welcome());
+    s.effects = {};
+    s.machine.lose_to({Code::bad_frame, "header: not a map", 0, 0}, s.now, s.effects);
+  };
+  for (int i = 0; i < 4; ++i) reject();
+  CHECK(s.machine.state() == State::waiting);
+  SECTION("nothing") {
+    reject();
+    CHECK(s.machine.state() == State::refused);
+    CHECK(s.machine.refusal() == Code::bad_frame);
+  }
+  SECTION("a beat lasted between them") {
+    s.now = s.machine.next_deadline();
+    s.turn();
+    s.hub(welcome());
+    s.now = s.machine.next_deadline();
+    s.turn();
+    s.hub(protocol::Beat{1, 1, 0, 0});
+    for (int i = 0; i < 4; ++i) reject();
+    CHECK(s.machine.state() == State::waiting);
+  }
+  SECTION("transient ones do not count") {
+    for (int i = 0; i < 20; ++i) {
+      s.now = std::max(s.now, s.machine.next_deadline());
+      s.turn();
+      s.hub(welcome());
+      s.effects = {};
+      s.machine.lose_to({Code::retry, "busy", 0, 0}, s.now, s.effects);
+    }
+    CHECK(s.machine.state() == State::waiting);
+  }
+}
+
 TEST_CASE("before WELCOME, an ERROR about nothing is tried again if it is transient") {
   Session s;
   s.turn();
