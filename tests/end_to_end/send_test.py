@@ -107,7 +107,7 @@ class SendTest(unittest.TestCase):
     def test_a_device_without_space_is_told_as_such(self):
         with Device(memory=True, config='[hub]\nmemory_bytes_max = "1MiB"\n') as device:
             result = pawl("send", "--to", device.endpoint, "--queue", "q", "--on-full", "fail",
-                          stdin=("x" * 1000 + "\n") * 3000)
+                          stdin=("x" * 5000 + "\n") * 3000)  # a window is 4 MiB at most
             self.assertEqual(result.returncode, 1)
             self.assertIn("the device has no space left: giving up", result.stderr)
             confirmed = int(re.match(r"confirmed (\d+) of", last_lines(result)[0]).group(1))
