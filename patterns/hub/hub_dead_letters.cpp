@@ -16,7 +16,7 @@ constexpr std::uint64_t by_bytes_step = 256;
 
 // A second death appends to the history of the first: both lives are seen.
 std::vector<std::byte> dead_meta(Bytes before, const std::string& queue, std::uint64_t offset,
-                                 const FailureRecord& record) {
+                                 const FailingMessage& record) {
   std::vector<Failure> history;
   std::uint64_t dropped = record.history_dropped;
   if (const Result<Meta> earlier = decode_meta(before)) {
@@ -67,7 +67,7 @@ bool HubMachine::move_one(Queue& queue, std::uint64_t offset) {
   ++target.live;
   target.counters_changed = true;
   touched_.insert(target.log.id());
-  const FailureRecord& record = *queue.group.record_of(offset);
+  const FailingMessage& record = *queue.group.record_of(offset);
   note(queue.name + "/0/" + std::to_string(offset) + " moved to " + target_name + " after " +
        std::to_string(record.failures) +
        " failures: " + (record.history.empty() ? std::string() : record.history.back().reason));

@@ -65,7 +65,7 @@ std::optional<HubTime> Group::next_due() const {
   return due_.begin()->first;
 }
 
-const FailureRecord* Group::record_of(std::uint64_t offset) const {
+const FailingMessage* Group::record_of(std::uint64_t offset) const {
   const auto record = failing_.find(offset);
   return record == failing_.end() ? nullptr : &record->second;
 }
@@ -243,14 +243,14 @@ void Group::finish_if_done(Chunks::iterator chunk) {
   active_.erase(chunk);
 }
 
-FailureRecord& Group::record(std::uint64_t offset) {
+FailingMessage& Group::record(std::uint64_t offset) {
   const auto [at, made] = failing_.try_emplace(offset);
   if (made) failing_bytes_ += counted_bytes(at->second);
   dirty_records_.insert(offset);
   return at->second;
 }
 
-void Group::add_failure(FailureRecord& record, FailureKind kind, std::string_view reason,
+void Group::add_failure(FailingMessage& record, FailureKind kind, std::string_view reason,
                         const Judge& judge) {
   failing_bytes_ -= counted_bytes(record);
   record.add({judge.now.hub, std::string(judge.worker), std::string(reason), kind});
@@ -274,7 +274,7 @@ void Group::forget_place(std::uint64_t offset) {
 }
 
 std::uint32_t Group::attempt_of(std::uint64_t offset) const {
-  const FailureRecord* record = record_of(offset);
+  const FailingMessage* record = record_of(offset);
   return record == nullptr ? 1 : record->failures + 1;
 }
 

@@ -11,7 +11,7 @@
 //
 // State is ranges: a chunk that nothing happened to costs nothing, one that was handed out and
 // acked whole was one run in between. Only messages that something went wrong with have a
-// FailureRecord.
+// FailingMessage.
 #pragma once
 
 #include <array>
@@ -41,7 +41,7 @@ inline constexpr HubTime rests_forever{std::int64_t{1} << 62};
 
 // What a record takes of the bound on failing messages. A message that rests is no longer failing:
 // it would hold its queue back for ever.
-inline std::size_t counted_bytes(const FailureRecord& record) {
+inline std::size_t counted_bytes(const FailingMessage& record) {
   return record.due == rests_forever ? 0 : record.bytes();
 }
 
@@ -99,7 +99,7 @@ class Group {
 
   // Messages that wait to be moved to the dead letters, lowest first, and the move's other half.
   const std::set<std::uint64_t>& dying() const { return dying_; }
-  const FailureRecord* record_of(std::uint64_t offset) const;
+  const FailingMessage* record_of(std::uint64_t offset) const;
   void on_moved(std::uint64_t offset);
   // Overflow: the oldest message that nobody holds is to die. `fresh` is the chunk at the scan, if
   // known. False if there is none.
@@ -139,7 +139,7 @@ class Group {
   // Recovery: the rows as they were written.
   void restore(const records::CountersRow& row);
   void restore(const records::ActiveRow& row);
-  void restore(std::uint64_t offset, FailureRecord record);
+  void restore(std::uint64_t offset, FailingMessage record);
   std::vector<Holder> holders() const;           // of every lease of which something is held
   std::vector<SessionId> holders_alone() const;  // of what is handed out alone
 
@@ -189,8 +189,8 @@ class Group {
   void return_delayed(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge);
   void delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge,
                      bool rejected = false);
-  FailureRecord& record(std::uint64_t offset);
-  void add_failure(FailureRecord& record, FailureKind kind, std::string_view reason,
+  FailingMessage& record(std::uint64_t offset);
+  void add_failure(FailingMessage& record, FailureKind kind, std::string_view reason,
                    const Judge& judge);
   void forget_record(std::uint64_t offset);
   void forget_place(std::uint64_t offset);
@@ -212,7 +212,7 @@ class Group {
   std::set<std::uint64_t> suspects_;
   std::set<std::uint64_t> dying_;
   std::set<std::pair<HubTime, std::uint64_t>> due_;
-  std::map<std::uint64_t, FailureRecord> failing_;
+  std::map<std::uint64_t, FailingMessage> failing_;
   std::size_t failing_bytes_ = 0;
 
   std::map<LeaseId, Lease> leases_;

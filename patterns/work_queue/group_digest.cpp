@@ -24,7 +24,7 @@ std::string describe(const Run& run) {
          (run.state == RunState::leased ? '@' + std::to_string(run.lease) : "");
 }
 
-std::string describe(const FailureRecord& record) {
+std::string describe(const FailingMessage& record) {
   std::string text = number(record.failures) + number(record.deaths) + number(record.handouts) +
                      (record.suspect ? " suspect" : "") +
                      number(static_cast<std::uint64_t>(record.due.us)) +

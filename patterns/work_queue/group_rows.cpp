@@ -29,7 +29,7 @@ void Group::write_rows(Commit& commit) {
   dirty_chunks_.clear();
   for (const std::uint64_t offset : dirty_records_) {
     const std::string key = records::failure_key(log_, offset);
-    if (const FailureRecord* record = record_of(offset)) {
+    if (const FailingMessage* record = record_of(offset)) {
       record_rows_.insert(offset);
       commit.puts.push_back({Space::state, key, records::encode(*record)});
       // The row has it, and nothing changes a message that rests.
@@ -88,7 +88,7 @@ void Group::restore(const records::CountersRow& row) {
   retried_ = row.retried;
 }
 
-void Group::restore(std::uint64_t offset, FailureRecord record) {
+void Group::restore(std::uint64_t offset, FailingMessage record) {
   failing_bytes_ += counted_bytes(record);
   if (record.due == rests_forever) record.history.clear();
   failing_.emplace(offset, std::move(record));

@@ -207,14 +207,14 @@ void Group::on_handler_timeout(LeaseId lease, const Judge& judge) {
 }
 
 void Group::give_back(const Part& part) {
-  const FailureRecord* record = part.count == 1 ? record_of(part.offset) : nullptr;
+  const FailingMessage* record = part.count == 1 ? record_of(part.offset) : nullptr;
   const bool alone = record != nullptr && record->must_be_alone();
   change(part.offset, part.count, alone ? RunState::suspect : RunState::ready, nullptr);
 }
 
 void Group::fail(std::uint64_t offset, FailureKind kind, std::string_view reason,
                  std::optional<Duration> delay, const Judge& judge) {
-  FailureRecord& failed = record(offset);
+  FailingMessage& failed = record(offset);
   ++failed.failures;
   failed.suspect = false;  // its worker lived to answer, or it died alone and is past suspicion
   if (kind == FailureKind::death) {
@@ -226,7 +226,7 @@ void Group::fail(std::uint64_t offset, FailureKind kind, std::string_view reason
 }
 
 void Group::suspect(std::uint64_t offset, const Judge& judge) {
-  FailureRecord& held = record(offset);
+  FailingMessage& held = record(offset);
   held.suspect = true;
   ++held.handouts;
   if (held.handouts >= handouts_max(judge.policy)) return delay_or_bury(offset, {}, judge);
@@ -241,7 +241,7 @@ void Group::return_delayed(std::uint64_t offset, std::optional<Duration> delay,
 
 void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge,
                           bool rejected) {
-  FailureRecord& failed = record(offset);
+  FailingMessage& failed = record(offset);
   const bool too_often = failed.handouts >= handouts_max(judge.policy);
   const bool dead = rejected || failed.failures >= judge.policy.max_attempts || too_often;
   // The old place is found by the old due time: leave it before that changes.

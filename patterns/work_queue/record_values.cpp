@@ -169,7 +169,7 @@ std::optional<ActiveRow> decode_active(std::uint64_t offset, Bytes value) {
   return checked(in, std::move(row));
 }
 
-std::string encode(const FailureRecord& record) {
+std::string encode(const FailingMessage& record) {
   ByteWriter out;
   out.varint(record.failures).varint(record.deaths).varint(record.handouts).u8(record.suspect);
   out.varint(time_field(record.due)).varint(record.history_dropped).varint(record.history.size());
@@ -180,9 +180,9 @@ std::string encode(const FailureRecord& record) {
   return out.take();
 }
 
-std::optional<FailureRecord> decode_failure(Bytes value) {
+std::optional<FailingMessage> decode_failure(Bytes value) {
   ByteReader in(value);
-  FailureRecord record;
+  FailingMessage record;
   record.failures = in.varint_as<std::uint32_t>();
   record.deaths = in.varint_as<std::uint32_t>();
   record.handouts = in.varint_as<std::uint32_t>();

@@ -13,7 +13,7 @@
 #include "core/protocol/messages.hpp"
 #include "patterns/work_queue/chunk_ref.hpp"
 #include "patterns/work_queue/chunk_runs.hpp"
-#include "patterns/work_queue/failure_record.hpp"
+#include "patterns/work_queue/failing_message.hpp"
 #include "patterns/work_queue/producer_set.hpp"
 
 namespace pawl::records {
@@ -114,7 +114,7 @@ std::string encode(const QueueRow& row);
 std::string encode(const CountersRow& row);
 std::string encode(const ChunkRef& ref);
 std::string encode(const ActiveRow& row);
-std::string encode(const FailureRecord& record);
+std::string encode(const FailingMessage& record);
 std::string encode(const ProducerRow& row);
 std::string encode(const SessionRow& row);
 
@@ -124,7 +124,7 @@ std::optional<QueueRow> decode_queue(Bytes value);
 std::optional<CountersRow> decode_counters(Bytes value);
 std::optional<ChunkRef> decode_index(std::uint64_t offset, Bytes value);
 std::optional<ActiveRow> decode_active(std::uint64_t offset, Bytes value);
-std::optional<FailureRecord> decode_failure(Bytes value);
+std::optional<FailingMessage> decode_failure(Bytes value);
 std::optional<ProducerRow> decode_producer(Bytes value);
 std::optional<SessionRow> decode_session(Bytes value);
 

@@ -42,7 +42,7 @@ TEST_CASE("rows are read as they were written, and nothing else is") {
   producer.anonymous = true;
   producer.last_seen = late;
   round_trip(producer, decode_producer);
-  FailureRecord failure{2, 1, 3, true, late, {{late, "w", "why", FailureKind::death}}, 4};
+  FailingMessage failure{2, 1, 3, true, late, {{late, "w", "why", FailureKind::death}}, 4};
   round_trip(failure, decode_failure);
   const ChunkRef ref{900, 100, big, 5, 70000, late};
   round_trip(ref, [](Bytes value) { return decode_index(900, value); });

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "patterns/work_queue/failure_record.hpp"
+#include "patterns/work_queue/failing_message.hpp"
 
 #include "core/limits.hpp"
 
 namespace pawl {
 
-std::size_t FailureRecord::bytes() const {
+std::size_t FailingMessage::bytes() const {
   // 160: the record, its map node and its places in the group's indexes, as measured with malloc.
   std::size_t bytes = 160;
   for (const Failure& failure : history) {
@@ -14,7 +14,7 @@ std::size_t FailureRecord::bytes() const {
   return bytes;
 }
 
-void FailureRecord::add(Failure failure) {
+void FailingMessage::add(Failure failure) {
   if (failure.reason.size() > limits::reason_bytes_max) {
     failure.reason.resize(limits::reason_bytes_max);
   }

@@ -10,7 +10,7 @@
 
 namespace pawl {
 
-struct FailureRecord {
+struct FailingMessage {
   std::uint32_t failures = 0;    // count towards max_attempts (G3)
   std::uint32_t deaths = 0;      // of those: died alone with it
   std::uint32_t handouts = 0;    // deaths and delayed returns; count towards handouts_max
@@ -24,7 +24,7 @@ struct FailureRecord {
   // About what it takes in memory, for the bound on a group's failing messages (G6).
   std::size_t bytes() const;
   void add(Failure failure);
-  bool operator==(const FailureRecord&) const = default;
+  bool operator==(const FailingMessage&) const = default;
 };
 
 }  // namespace pawl
