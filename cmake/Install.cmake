@@ -8,7 +8,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/core/include/pawl ${PROJECT_SOURCE_DIR}/
 # Two export sets, so that the package can offer pawl::client where RocksDB is absent.
 set(pawl_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pawl)
 install(TARGETS pawl_client EXPORT pawl-client-targets)
-install(TARGETS pawl EXPORT pawl-targets)
+install(TARGETS pawl pawl_testing EXPORT pawl-targets)
 install(EXPORT pawl-client-targets NAMESPACE pawl:: DESTINATION ${pawl_package_dir})
 install(EXPORT pawl-targets NAMESPACE pawl:: DESTINATION ${pawl_package_dir})
 
@@ -25,7 +25,7 @@ install(FILES ${PROJECT_BINARY_DIR}/pawl-config.cmake
 file(RELATIVE_PATH pawl_prefix_from_pc
      /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 string(REGEX REPLACE "/$" "" pawl_prefix_from_pc "${pawl_prefix_from_pc}")
-foreach(name pawl-client pawl)
+foreach(name pawl-client pawl pawl-testing)
   configure_file(${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // MemoryRows: both spaces as ordered maps, with their bytes counted. MemoryStore keeps one;
-// FaultyStore (tests/support) keeps one for what is synced and one for what is written.
+// FaultyStore (patterns/testing) keeps one for what is synced and one for what is written.
 #pragma once
 
 #include <cstdint>

@@ -104,6 +104,7 @@ class HubMachine {
   std::size_t session_count() const { return sessions_.size(); }
   std::size_t queue_count() const { return queues_.size(); }
   std::size_t bodies_in_memory() const { return cache_.bytes(); }  // bytes at hand beside the store
+  std::map<std::string, QueueNumbers> numbers() const;             // of every queue
   std::uint64_t boot() const { return hub_row_.boot; }
   HubTime time_floor() const { return hub_row_.time_floor; }
   // Everything that rows stand for, as text: two machines with the same text go on in the same way.

@@ -75,10 +75,12 @@ HubConfig machine_config(const HubOptions& options, Entropy& entropy) {
 
 }  // namespace
 
-Hub::Shell::Shell(HubOptions options)
+Hub::Shell::Shell(HubOptions options, HubGround ground)
     : options_(std::move(options)),
+      ground_(std::move(ground)),
       clock_({}, wall_now(), monotonic_now()),
       memory_watch_(options_.resident_bytes_max) {
+  if (ground_.machine_boot.empty()) ground_.machine_boot = machine_boot_id();
   check_hub_options(options_);
   for (const std::string& endpoint : options_.endpoints) {
     if (!options_.open) refuse_wildcard(endpoint);
@@ -98,6 +100,10 @@ Hub::Shell::~Shell() {
 }
 
 void Hub::Shell::open_store() {
+  if (ground_.store) {
+    store_ = std::move(ground_.store);
+    return;
+  }
   if (options_.data_directory.empty()) {
     store_ = std::make_unique<MemoryStore>(MemoryStoreOptions{options_.memory_bytes_max});
     return;
@@ -111,10 +117,10 @@ Fault Hub::Shell::start_machine() {
   turn_.reset();
   machine_.reset();
   auto recovered = HubMachine::recover(machine_config(options_, entropy_), *store_, entropy_,
-                                       machine_boot_id(), read_clocks());
+                                       ground_.machine_boot, read_clocks());
   if (!recovered) return recovered.fault();
   machine_ = std::move(*recovered);
-  clock_ = HubClock(machine_->time_floor(), wall_now(), monotonic_now());
+  clock_ = HubClock(machine_->time_floor(), wall_now() + ahead(), monotonic_now() + ahead());
   turn_ = std::make_unique<Turn>(*machine_, *store_);
   return {};
 }
@@ -165,7 +171,7 @@ void Hub::Shell::log(const std::string& sentence) const {
 void Hub::Shell::run() {
   try {
     while (!stopping_.load() && error().empty()) turn();
-    if (error().empty()) finish_up();
+    if (error().empty() && !killed_.load()) finish_up();
   } catch (const std::exception& failure) {
     end(std::string("the hub ended: ") + failure.what());
   }
@@ -192,6 +198,8 @@ void Hub::Shell::turn() {
   if (store_->ready_fd() < 0) {
     if (const auto failure = turn_->take_store_events(out_)) return start_again(*failure);
   }
+  if (ground_.on_turn) ground_.on_turn(*machine_, now);
+  if (killed_.load()) return;
   send_all();
   for (const std::string& note : machine_->take_notes()) log(note);
   const std::uint64_t in_memory =
@@ -309,9 +317,16 @@ bool Hub::Shell::stop(std::chrono::milliseconds deadline) {
   return finished_.load();
 }
 
+void Hub::Shell::kill() {
+  killed_.store(true);
+  stopping_.store(true);
+  wake_.signal();
+}
+
 Now Hub::Shell::read_clocks() {
   const Instant mono = monotonic_now();
-  return {mono, clock_.read(wall_now(), mono)};
+  const Duration by = ahead();
+  return {mono, clock_.read(wall_now() + by, mono + by)};
 }
 
 Hub::Hub(HubOptions options) : shell_(std::make_unique<Shell>(std::move(options))) {}

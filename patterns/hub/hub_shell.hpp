@@ -18,6 +18,7 @@
 #include "core/system_clock.hpp"
 #include "core/transport/router_socket.hpp"
 #include "core/transport/wake_up.hpp"
+#include "patterns/hub/hub_ground.hpp"
 #include "patterns/hub/hub_machine.hpp"
 #include "patterns/hub/turn.hpp"
 
@@ -25,11 +26,16 @@ namespace pawl {
 
 class Hub::Shell {
  public:
-  explicit Shell(HubOptions options);
+  explicit Shell(HubOptions options, HubGround ground = {});
   ~Shell();
 
   const std::vector<std::string>& endpoints() const { return bound_; }
   bool stop(std::chrono::milliseconds deadline);
+  // Ends as kill -9 does: nothing more is sent, and no clean end is written. Does not wait. Any
+  // thread.
+  void kill();
+  // The next turn comes at once. Any thread.
+  void wake() { wake_.signal(); }
   int ended_fd() const { return ended_.fd(); }
   std::string error() const;
 
@@ -48,8 +54,10 @@ class Hub::Shell {
   void finish_up();
   void end(std::string error);
   Now read_clocks();
+  Duration ahead() const { return ground_.ahead ? ground_.ahead() : Duration{}; }
 
   HubOptions options_;
+  HubGround ground_;
   SystemEntropy entropy_;
   std::unique_ptr<Store> store_;
   HubClock clock_;
@@ -66,6 +74,7 @@ class Hub::Shell {
   transport::WakeUp wake_;
   transport::WakeUp ended_;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> killed_{false};
   std::atomic<bool> finished_{false};
   mutable std::mutex error_mutex_;
   std::string error_;

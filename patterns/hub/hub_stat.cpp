@@ -38,18 +38,18 @@ void HubMachine::pack_queue(PackWriter& out, const Queue& queue, Now now) const 
   out.write_map(15);
   out.write_text("name");
   out.write_text(queue.name);
-  // What is accepted but not sealed yet is ready too: the numbers add up at every moment (G7).
-  pack_number(out, "ready", queue.ready() + queue.log.tail() - queue.log.sealed_tail());
-  pack_number(out, "leased", group.count(RunState::leased));
-  pack_number(out, "delayed", group.count(RunState::delayed) + group.count(RunState::dying));
-  pack_number(out, "dead", queue.dead);
-  pack_number(out, "accepted", queue.accepted);
-  pack_number(out, "acked", group.acked());
-  pack_number(out, "retried", group.retried());
+  const QueueNumbers numbers = queue.numbers();
+  pack_number(out, "ready", numbers.ready);
+  pack_number(out, "leased", numbers.leased);
+  pack_number(out, "delayed", numbers.delayed + numbers.dying);
+  pack_number(out, "dead", numbers.dead);
+  pack_number(out, "accepted", numbers.accepted);
+  pack_number(out, "acked", numbers.acked);
+  pack_number(out, "retried", numbers.retried);
   pack_number(out, "expired", queue.expired);
-  pack_number(out, "refused", queue.refused);
-  pack_number(out, "workers", queue.worker_handles.size());
-  pack_number(out, "producers", queue.producer_handles.size());
+  pack_number(out, "refused", numbers.refused);
+  pack_number(out, "workers", numbers.workers);
+  pack_number(out, "producers", numbers.producers);
   pack_number(out, "bytes", queue.log.bytes());
   pack_number(out, "max_attempts", queue.policy.max_attempts);
   std::optional<HubTime> oldest = group.oldest_ready();
@@ -57,6 +57,12 @@ void HubMachine::pack_queue(PackWriter& out, const Queue& queue, Now now) const 
   if (fresh) oldest = std::min(oldest.value_or(*fresh), *fresh);
   out.write_text("oldest_ready_age_s");
   out.write_double(oldest ? seconds(now.hub - *oldest) : 0.0);
+}
+
+std::map<std::string, QueueNumbers> HubMachine::numbers() const {
+  std::map<std::string, QueueNumbers> all;
+  for (const auto& [id, queue] : queues_) all.emplace(queue.name, queue.numbers());
+  return all;
 }
 
 void HubMachine::on_query(Session& session, const protocol::Query& query, Now now) {

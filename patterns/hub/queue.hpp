@@ -18,6 +18,22 @@
 
 namespace pawl {
 
+// A queue's counters at one moment, for who looks on.
+struct QueueNumbers {
+  std::uint64_t ready = 0;
+  std::uint64_t leased = 0;
+  std::uint64_t delayed = 0;
+  std::uint64_t dying = 0;
+  std::uint64_t dead = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t acked = 0;
+  std::uint64_t retried = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t workers = 0;
+  std::uint64_t producers = 0;
+  std::optional<HubTime> next_due{};  // the earliest retry or delay
+};
+
 struct Queue {
   Queue(records::LogId id, std::string queue_name, QueuePolicy queue_policy)
       : name(std::move(queue_name)), policy(std::move(queue_policy)), log(id), group(id) {}
@@ -73,6 +89,23 @@ struct Queue {
   std::uint64_t fresh() const { return log.sealed_tail() - group.scanned_to(); }
   std::uint64_t ready() const {
     return fresh() + group.count(RunState::ready) + group.count(RunState::suspect);
+  }
+  QueueNumbers numbers() const {
+    QueueNumbers now;
+    // What is accepted but not sealed yet is ready too: the numbers add up at every moment (G7).
+    now.ready = ready() + log.tail() - log.sealed_tail();
+    now.leased = group.count(RunState::leased);
+    now.delayed = group.count(RunState::delayed);
+    now.dying = group.count(RunState::dying);
+    now.dead = dead;
+    now.accepted = accepted;
+    now.acked = group.acked();
+    now.retried = group.retried();
+    now.refused = refused;
+    now.workers = worker_handles.size();
+    now.producers = producer_handles.size();
+    now.next_due = group.next_due();
+    return now;
   }
 };
 

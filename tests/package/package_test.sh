@@ -31,21 +31,22 @@ done
 step "only <pawl/...> is installed"
 [ "$(ls "$prefix/include")" = pawl ]
 
-step "CMake: pawl::client and pawl::pawl"
+step "CMake: pawl::client, pawl::pawl and pawl::testing"
 cmake -S "$here" -B "$work/cmake" -G Ninja -D CMAKE_PREFIX_PATH="$prefix" \
     -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_STANDARD=20 >/dev/null
 cmake --build "$work/cmake"
 "$work/cmake/client"
 "$work/cmake/hub"
+"$work/cmake/testing"
 if ldd "$work/cmake/client" | grep -i rocksdb; then
     echo "pawl::client links the store"
     exit 1
 fi
 
-step "pkg-config: pawl-client and pawl"
+step "pkg-config: pawl-client, pawl and pawl-testing"
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name pawl.pc)")
 export PKG_CONFIG_PATH
-for program in client:pawl-client hub:pawl; do
+for program in client:pawl-client hub:pawl testing:pawl-testing; do
     source=${program%:*} module=${program#*:}
     # shellcheck disable=SC2046 # flags are words
     g++ -std=c++20 -o "$work/$source" "$here/$source.cpp" \

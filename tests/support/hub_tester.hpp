@@ -22,7 +22,7 @@
 #include "core/store/memory_store.hpp"
 #include "patterns/hub/hub_machine.hpp"
 #include "patterns/hub/turn.hpp"
-#include "tests/support/faulty_store.hpp"
+#include "patterns/testing/faulty_store.hpp"
 #include "tests/support/hub_peers.hpp"
 
 namespace pawl::testing {

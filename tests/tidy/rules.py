@@ -52,6 +52,10 @@ def is_public_header(path):
     return path.startswith(folders) and path.endswith(".hpp")
 
 
+def is_testing(path):
+    return path.startswith("patterns/testing/") or path == "patterns/include/pawl/testing.hpp"
+
+
 def is_script_or_code(path):
     return path.endswith(CPP + (".py", ".sh", ".cmake", ".txt", ".in")) or path == "dev"
 
@@ -73,6 +77,10 @@ RULES = [
          "patterns may include core/ and patterns/; pass the value in from the device"),
     Rule("devices are not tests", under("devices/"), include(r"tests/"),
          "a program may not need the tests; move the part into the layer it belongs to"),
+    Rule("production knows no testing",
+         lambda path: under("core/", "patterns/", "devices/")(path) and not is_testing(path),
+         include(r"patterns/testing/|pawl/testing\.hpp"),
+         "only tests, examples and patterns/testing itself may use pawl::testing"),
     Rule("peers link without the store", under("patterns/peer/", "patterns/include/"),
          include(r"(patterns/(hub|work_queue)/|core/store/|rocksdb/)"),
          "patterns/peer is pawl::client: talk to a hub through core/protocol, in messages"),

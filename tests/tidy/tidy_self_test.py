@@ -18,6 +18,9 @@ BITES = {
         ("core/random.cpp", "#include <pawl/policy.hpp>")],
     "patterns lie below devices": [("patterns/hub/turn.cpp", '#include "devices/config.hpp"')],
     "devices are not tests": [("devices/pawl/main.cpp", '#include "tests/support/x.hpp"')],
+    "production knows no testing": [
+        ("patterns/hub/hub_shell.cpp", '#include "patterns/testing/faulty_store.hpp"'),
+        ("devices/pawl/work.cpp", "#include <pawl/testing.hpp>")],
     "peers link without the store": [
         ("patterns/peer/producer.cpp", '#include "patterns/hub/turn.hpp"'),
         ("patterns/peer/producer.cpp", '#include "core/store/store.hpp"')],
@@ -65,6 +68,7 @@ PASSES = [
     ("devices/pawl/stat.cpp", '#include "core/transport/dealer.hpp"'),
     (HEADER, "#include <pawl/policy.hpp>"),
     (HEADER, "#include <chrono>"),
+    ("patterns/testing/faulty_hub.cpp", '#include "patterns/testing/faulty_store.hpp"'),
     ("patterns/include/pawl/msgpack.hpp", "#include <msgpack.hpp>"),
 ]
 

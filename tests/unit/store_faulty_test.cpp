@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "tests/support/faulty_store.hpp"
+#include "patterns/testing/faulty_store.hpp"
 
 namespace pawl {
 namespace {

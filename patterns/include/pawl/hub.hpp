@@ -78,8 +78,9 @@ class Hub {
   int ended_fd() const;
   std::string error() const;
 
+  class Shell;  // pawl's own: defined in no header that is installed
+
  private:
-  class Shell;
   std::unique_ptr<Shell> shell_;
 };
 

@@ -10,7 +10,7 @@
 
 #include "patterns/hub/hub_machine.hpp"
 #include "patterns/hub/turn.hpp"
-#include "tests/support/faulty_store.hpp"
+#include "patterns/testing/faulty_store.hpp"
 #include "tests/support/simulation/mutation.hpp"
 
 namespace pawl::testing {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/faulty_store.hpp"
+#include "patterns/testing/faulty_store.hpp"
 
 #include <utility>
 
