@@ -94,6 +94,7 @@ class FaultyHub::Impl {
  private:
   void start();
   void end_now();
+  void take_in();
   void jump(Duration by);
   void expect(bool came, const char* what) const;
 
@@ -191,6 +192,7 @@ void FaultyHub::Impl::resume() {
   const std::lock_guard lock(control_);
   demand(watch_.is_suspended(), "resume", "the hub is not suspended");
   watch_.resume();
+  take_in();  // what was changed meanwhile
 }
 
 void FaultyHub::Impl::fail_next_commit() {
@@ -204,7 +206,14 @@ void FaultyHub::Impl::fill_disk(bool full) {
   disk_.with([full](FaultyStore& store) {
     store.set_free_bytes(full ? 0 : std::numeric_limits<std::uint64_t>::max());
   });
-  if (shell_) shell_->wake();
+  if (shell_ && !watch_.is_suspended()) take_in();
+}
+
+// The hub looks at its disk once a turn.
+void FaultyHub::Impl::take_in() {
+  watch_.changed();
+  shell_->wake();
+  expect(watch_.await_taken_in(deadline_in(own_patience)), "it makes no turn");
 }
 
 void FaultyHub::Impl::jump(Duration by) {

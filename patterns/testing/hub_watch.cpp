@@ -8,28 +8,35 @@ namespace pawl::testing {
 
 Duration HubWatch::ahead() {
   const std::lock_guard lock(mutex_);
-  return ahead_read_ = ahead_;
+  changes_read_ = changes_;
+  return ahead_;
 }
 
 void HubWatch::on_turn(const HubMachine& machine, Now now) {
-  Seen seen{machine.numbers(), now.hub, {}, {}};
+  Seen seen{machine.numbers(), now.hub, 0, {}};
   for (const auto& [name, numbers] : seen.queues) {
     if (!numbers.next_due) continue;
     seen.due_at = std::min(seen.due_at.value_or(*numbers.next_due), *numbers.next_due);
   }
   std::unique_lock lock(mutex_);
-  seen.ahead = ahead_read_;
+  seen.changes = changes_read_;
   seen_ = std::move(seen);
   ++turns_;
   parked_ = suspended_;
-  changed_.notify_all();
-  changed_.wait(lock, [&] { return !suspended_; });
+  left_.notify_all();
+  left_.wait(lock, [&] { return !suspended_; });
   parked_ = false;
 }
 
 void HubWatch::add_ahead(Duration by) {
   const std::lock_guard lock(mutex_);
   ahead_ += by;
+  ++changes_;
+}
+
+void HubWatch::changed() {
+  const std::lock_guard lock(mutex_);
+  ++changes_;
 }
 
 Duration HubWatch::total_ahead() const {
@@ -37,19 +44,23 @@ Duration HubWatch::total_ahead() const {
   return ahead_;
 }
 
-bool HubWatch::await_due(Deadline deadline) {
+bool HubWatch::await_taken_in(Deadline deadline) const {
   std::unique_lock lock(mutex_);
-  const auto has_come = [&] { return seen_ && seen_->ahead == ahead_; };
-  if (!changed_.wait_until(lock, deadline, has_come)) return false;
+  return left_.wait_until(lock, deadline, [&] { return has_taken_in(); });
+}
+
+bool HubWatch::await_due(Deadline deadline) const {
+  std::unique_lock lock(mutex_);
+  if (!left_.wait_until(lock, deadline, [&] { return has_taken_in(); })) return false;
   // What fails from now on with no delay is due at once, and not ours to wait for.
   const HubTime by = seen_->at;
-  return changed_.wait_until(lock, deadline,
-                             [&] { return seen_ && (!seen_->due_at || *seen_->due_at > by); });
+  return left_.wait_until(lock, deadline,
+                          [&] { return seen_ && (!seen_->due_at || *seen_->due_at > by); });
 }
 
 bool HubWatch::await_turn(Deadline deadline) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_until(lock, deadline, [&] { return seen_.has_value(); });
+  return left_.wait_until(lock, deadline, [&] { return seen_.has_value(); });
 }
 
 bool HubWatch::wait(const std::string& queue, const Reached& reached, Deadline deadline) const {
@@ -63,7 +74,7 @@ bool HubWatch::wait(const std::string& queue, const Reached& reached, Deadline d
       if (reached(numbers, at)) return true;
       lock.lock();
     }
-    if (!changed_.wait_until(lock, deadline, [&] { return turns_ != asked_in; })) return false;
+    if (!left_.wait_until(lock, deadline, [&] { return turns_ != asked_in; })) return false;
   }
 }
 
@@ -90,13 +101,13 @@ void HubWatch::suspend() {
 
 bool HubWatch::await_suspended(Deadline deadline) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_until(lock, deadline, [&] { return parked_; });
+  return left_.wait_until(lock, deadline, [&] { return parked_; });
 }
 
 void HubWatch::resume() {
   const std::lock_guard lock(mutex_);
   suspended_ = false;
-  changed_.notify_all();
+  left_.notify_all();
 }
 
 bool HubWatch::is_suspended() const {

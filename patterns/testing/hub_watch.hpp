@@ -27,9 +27,13 @@ class HubWatch {
 
   // Any other --------------------------------------------------------------------------------
   void add_ahead(Duration by);
-  // Until the time that was added has come, and all that is due by it was woken.
-  bool await_due(Deadline deadline);
   Duration total_ahead() const;
+  // Something else was changed under the hub.
+  void changed();
+  // Until the hub has left what it knows after a turn with the last change in it.
+  bool await_taken_in(Deadline deadline) const;
+  // And until all that was due by then is woken.
+  bool await_due(Deadline deadline) const;
 
   // Until the hub has left something.
   bool await_turn(Deadline deadline);
@@ -48,18 +52,20 @@ class HubWatch {
   struct Seen {
     std::map<std::string, QueueNumbers> queues;
     HubTime at;
-    Duration ahead{};               // of `at`
+    std::uint64_t changes = 0;      // that its turn knew of
     std::optional<HubTime> due_at;  // the earliest of all queues
   };
+  bool has_taken_in() const { return seen_ && seen_->changes == changes_; }
   QueueNumbers numbers_of(const std::string& queue) const;
 
   mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
+  mutable std::condition_variable left_;
   // All of it under mutex_.
   std::optional<Seen> seen_;
   std::uint64_t turns_ = 0;
   Duration ahead_{};
-  Duration ahead_read_{};  // by the turn under way, at its last reading
+  std::uint64_t changes_ = 0;
+  std::uint64_t changes_read_ = 0;  // by the turn under way, when it last read the clocks
   bool suspended_ = false;
   bool parked_ = false;  // the hub's thread waits for resume()
 };

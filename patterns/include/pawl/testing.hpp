@@ -130,7 +130,8 @@ class FaultyHub {
   // store anew, and peers come again.
   void fail_next_commit();
   // The disk is at its reserve: new messages wait or are refused with NO_SPACE, as their producer
-  // chose, dead ones stay in their queue, and what is there is worked on. False: there is room.
+  // chose, dead ones stay in their queue, and what is there is worked on. False: there is room. The
+  // hub knows when this returns, or once it is up and not suspended.
   void fill_disk(bool full);
 
  private:
