@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/buffer.hpp"
 #include "core/random.hpp"
@@ -54,7 +55,7 @@ class ByteWriter {
 };
 
 // Reads what ByteWriter wrote. Reading past the end sets failed() and gives zeros: the caller
-// checks once, at the end of a row.
+// checks once, at the end of a row, and may find fault with a value itself.
 class ByteReader {
  public:
   explicit ByteReader(Bytes bytes)
@@ -71,9 +72,12 @@ class ByteReader {
     failed_ = true;
     return 0;
   }
+  // A value that the type cannot hold was not written from one: it fails as a missing byte does.
   template <class Integer>
   Integer varint_as() {
-    return static_cast<Integer>(varint());
+    const std::uint64_t value = varint();
+    if (!std::in_range<Integer>(value)) failed_ = true;
+    return static_cast<Integer>(value);
   }
   std::string_view text() { return take(varint()); }
   std::uint8_t u8() {
@@ -101,6 +105,7 @@ class ByteReader {
     rest_.remove_prefix(size);
     return taken;
   }
+  void refuse_unless(bool good) { failed_ = failed_ || !good; }
   bool failed() const { return failed_; }
   bool at_end() const { return rest_.empty(); }
 

@@ -297,9 +297,11 @@ bool HubMachine::on_page(const Page& page) {
 
 // A chunk may have been deleted while it was being read; nothing refers to it then, and it is not
 // asked for again. One whose commit is under way is asked for again when that is done. A chunk that
-// was there to be read, was not found, and is wanted all the same, is lost: false.
+// was there to be read, was not found, and is wanted all the same, is lost: false. So is one whose
+// id was never given out.
 bool HubMachine::on_missing_chunk(const PendingRead& read) {
   constexpr std::size_t missed_max = 1024;  // deleted ones would stay for ever
+  if (read.chunk_id >= next_chunk_id_) return false;
   if (!read.readable) return true;
   if (missed_chunks_.size() >= missed_max) missed_chunks_.clear();
   return missed_chunks_.insert(read.chunk_id).second;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recovery is the ordinary door: a fresh store, a restart after kill -9 and a failed commit all
 // come in here. Counters, cursors and leases are read; everything else is paged when it is needed.
+#include <algorithm>
 #include <functional>
 
 #include "core/check.hpp"
+#include "core/protocol/names.hpp"
 #include "patterns/hub/hub_machine.hpp"
 
 namespace pawl {
@@ -31,19 +33,42 @@ Fault unreadable(std::string_view what) {
                                  "version; restore a backup or use the version that wrote it"};
 }
 
-// Whether what an active row says fits together and to the failure records: a damaged store is
-// refused, it does not end the process later.
-bool is_consistent(const records::ActiveRow& row, const Group& group) {
+// Ids are boot << 40 | counter: one of a boot that is yet to come would be given out again. So a
+// store that has lost its hub row is refused, too.
+bool is_given_out(std::uint64_t id, std::uint64_t boot) {
+  return id >> 40 >= 1 && id >> 40 <= boot;
+}
+
+// Whether what an active row says fits together, to the failure records and to the rows before it:
+// a damaged store is refused, it does not end the process later.
+bool is_consistent(const records::ActiveRow& row, const Group& group, std::uint64_t boot) {
+  if (group.chunk_of(row.ref.offset) != nullptr) return false;
+  if (!is_given_out(row.ref.chunk_id, boot)) return false;
   for (const Run& run : row.runs) {
-    if (run.end() > row.ref.count || run.end() < run.first) return false;
+    if (row.ref.offset + run.end() > group.scanned_to()) return false;
     const bool has_record =
         run.count == 1 && group.record_of(row.ref.offset + run.first) != nullptr;
-    if (run.single && !has_record) return false;
+    if (run.single != has_record) return false;
     const bool needs_record = run.state == RunState::delayed || run.state == RunState::suspect ||
                               run.state == RunState::dying;
     if (needs_record && !has_record) return false;
   }
-  return true;
+  return std::all_of(row.leases.begin(), row.leases.end(), [&](const auto& lease) {
+    return is_given_out(lease.lease, boot) && is_given_out(lease.session, boot) &&
+           (group.held_under(lease.lease) == 0 ||
+            group.number_of(lease.session, lease.lease) == lease.number);
+  });
+}
+
+// G7: whatever was accepted is live, acked or moved, and each failure record stands for a message.
+bool adds_up(const Queue& queue, std::uint64_t records, std::uint64_t singles) {
+  std::uint64_t live = queue.log.tail() - queue.group.scanned_to();
+  for (const RunState state :
+       {RunState::ready, RunState::leased, RunState::delayed, RunState::suspect, RunState::dying}) {
+    live += queue.group.count(state);
+  }
+  return queue.live == live && queue.accepted == live + queue.group.acked() + queue.dead &&
+         records == singles;
 }
 
 }  // namespace
@@ -102,8 +127,11 @@ Fault HubMachine::read_hub_row(Store& store, std::string machine_boot) {
 Fault HubMachine::read_queues(Store& store) {
   const Fault fault = read_all(store, records::all_queues(), [this](const Row& row) -> Fault {
     const auto queue_row = records::decode_queue(row.value.bytes());
-    if (!queue_row || row.key.size() < 2) return unreadable("queue");
     const std::string name(records::name_in_queue_key(row.key));
+    if (!queue_row || protocol::check_queue_name(name).code != Code::ok ||
+        queue_row->log - 1 >= UINT32_MAX - 1 || queues_.count(queue_row->log) != 0) {
+      return unreadable("queue");
+    }
     next_log_ = queue_row->log;
     Queue& queue = make_queue(name);
     queue.is_dead_letter = queue_row->is_dead_letter;
@@ -125,7 +153,10 @@ Fault HubMachine::read_queue(Store& store, Queue& queue) {
   if (!page) return page.fault();
   if (!page->rows.empty()) {
     const auto counters = records::decode_counters(page->rows.front().value.bytes());
-    if (!counters || counters->scanned_to > counters->tail) return unreadable("counters");
+    if (!counters || counters->scanned_to > counters->tail || counters->tail > INT64_MAX ||
+        counters->scan_chunk > counters->scanned_to) {
+      return unreadable("counters");
+    }
     queue.log.restore(*counters);
     queue.group.restore(*counters);
     queue.accepted = counters->accepted;
@@ -136,19 +167,29 @@ Fault HubMachine::read_queue(Store& store, Queue& queue) {
     queue.forgotten = counters->forgotten;
     queue.counters_row = records::encode(*counters);
   }
-  Fault fault = read_all(store, records::all_failures(id), [&queue](const Row& row) -> Fault {
+  std::uint64_t failures = 0, singles = 0;
+  Fault fault = read_all(store, records::all_failures(id), [&](const Row& row) -> Fault {
+    const std::uint64_t offset = records::number_at_end(row.key);
     auto record = records::decode_failure(row.value.bytes());
-    if (!record) return unreadable("failure");
-    queue.group.restore(records::number_at_end(row.key), std::move(*record));
+    if (!record || row.key != records::failure_key(id, offset)) return unreadable("failure");
+    queue.group.restore(offset, std::move(*record));
+    ++failures;
     return {};
   });
   if (fault.code != Code::ok) return fault;
-  return read_all(store, records::all_active(id), [&queue](const Row& row) -> Fault {
-    const auto active = records::decode_active(records::number_at_end(row.key), row.value.bytes());
-    if (!active || !is_consistent(*active, queue.group)) return unreadable("active chunk");
+  fault = read_all(store, records::all_active(id), [&](const Row& row) -> Fault {
+    const std::uint64_t offset = records::number_at_end(row.key);
+    const auto active = records::decode_active(offset, row.value.bytes());
+    if (!active || row.key != records::active_key(id, offset) ||
+        !is_consistent(*active, queue.group, hub_row_.boot)) {
+      return unreadable("active chunk");
+    }
     queue.group.restore(*active);
+    for (const Run& run : active->runs) singles += run.single ? 1 : 0;
     return {};
   });
+  if (fault.code != Code::ok) return fault;
+  return adds_up(queue, failures, singles) ? Fault{} : unreadable("counters");
 }
 
 // Sessions of workers outlast the hub, with what they hold, until lease + margin from now. Not so
@@ -158,8 +199,11 @@ Fault HubMachine::read_queue(Store& store, Queue& queue) {
 Fault HubMachine::read_sessions(Store& store) {
   const Fault fault = read_all(store, records::all_sessions(), [this](const Row& row) -> Fault {
     const auto session_row = records::decode_session(row.value.bytes());
-    if (!session_row) return unreadable("session");
     const SessionId id = records::number_at_end(row.key);
+    if (!session_row || row.key != records::session_key(id) || !is_given_out(id, hub_row_.boot) ||
+        by_token_.count(session_row->token) != 0) {
+      return unreadable("session");
+    }
     if (hold_until_ != Instant{}) {
       gone_rows_.push_back(id);
       return {};
@@ -185,11 +229,17 @@ Fault HubMachine::read_sessions(Store& store) {
         queue.group.release(holder.lease);
         continue;
       }
-      session->leases.emplace(holder.lease, id);
+      if (!session->leases.emplace(holder.lease, id).second) return unreadable("active chunk");
       session->next_deliver = std::max(session->next_deliver, holder.number + 1);
     }
     queue.group.take_ended();
-    for (const SessionId holder : queue.group.holders_alone()) sessions_.at(holder).alone = true;
+    for (const SessionId holder : queue.group.holders_alone()) {
+      if (queue.group.held_by(holder) != 1) return unreadable("active chunk");
+      sessions_.at(holder).alone = true;
+    }
+  }
+  for (const auto& [id, session] : sessions_) {
+    if (session.alone && session.leases.size() != 1) return unreadable("active chunk");
   }
   return {};
 }

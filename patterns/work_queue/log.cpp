@@ -88,9 +88,10 @@ std::optional<ReadRequest> MessageLog::wants_index(std::uint64_t tag) {
 
 bool MessageLog::on_index(const Page& page) {
   index_read_under_way_ = false;
+  if (page.rows.empty()) return false;  // it was asked for below the committed tail
   for (const Row& row : page.rows) {
     const auto ref = records::decode_index(records::number_at_end(row.key), row.value.bytes());
-    if (!ref) return false;
+    if (!ref || ref->end() > sealed_tail_) return false;
     if (ref->offset < window_end_) continue;
     if (ref->offset != window_end_) return false;
     if (window_.size() >= window_max) return true;

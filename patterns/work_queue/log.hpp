@@ -46,7 +46,7 @@ class MessageLog {
     return std::nullopt;
   }
   std::optional<ReadRequest> wants_index(std::uint64_t tag);
-  // False if the rows are none of ours, or have a gap.
+  // False if the rows are none of ours, or there is a gap before, between or after them.
   bool on_index(const Page& page);
   bool index_read_under_way() const { return index_read_under_way_; }
 

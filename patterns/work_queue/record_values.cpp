@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values of rows, written and read in the same order. Reading is strict: a value with bytes missing
-// or left over is none of ours.
+// or left over is none of ours, nor is one with a number that this version never writes there.
 #include <algorithm>
+#include <limits>
 
 #include "core/check.hpp"
+#include "core/limits.hpp"
 #include "patterns/work_queue/records.hpp"
 
 namespace pawl::records {
@@ -17,11 +19,22 @@ std::optional<Row> checked(const ByteReader& in, Row row) {
   return row;
 }
 
+// So far from the ends of its type that a span added to it stays within: 146,000 years.
+constexpr std::int64_t microseconds_max = std::int64_t{1} << 62;
+// Ids are boot << 40 | counter.
+constexpr std::uint64_t boot_max = (std::uint64_t{1} << 23) - 1;
+constexpr std::uint64_t number_max = std::numeric_limits<std::int64_t>::max();
+
 std::uint64_t time_field(HubTime time) {
   return static_cast<std::uint64_t>(time.us);
 }
+std::int64_t microseconds(ByteReader& in) {
+  const auto value = in.varint_as<std::int64_t>();
+  in.refuse_unless(value <= microseconds_max);
+  return value;
+}
 HubTime time_field(ByteReader& in) {
-  return {static_cast<std::int64_t>(in.varint())};
+  return {microseconds(in)};
 }
 
 void write_ref(ByteWriter& out, const ChunkRef& ref) {
@@ -37,7 +50,19 @@ ChunkRef read_ref(std::uint64_t offset, ByteReader& in) {
   ref.from = in.varint_as<std::uint32_t>();
   ref.bytes = in.varint_as<std::uint32_t>();
   ref.stored_at = time_field(in);
+  in.refuse_unless(ref.count >= 1 && ref.count <= limits::chunk_messages_max);
+  in.refuse_unless(offset <= number_max - limits::chunk_messages_max);
   return ref;
+}
+
+ActiveRow::Lease read_lease(ByteReader& in) {
+  ActiveRow::Lease lease;
+  lease.lease = in.varint();
+  lease.session = in.varint();
+  lease.number = in.varint();
+  in.refuse_unless(lease.lease != 0 && lease.session != 0);
+  in.refuse_unless(lease.number != 0 && lease.number <= number_max);
+  return lease;
 }
 
 }  // namespace
@@ -59,10 +84,11 @@ std::optional<HubRow> decode_hub(Bytes value) {
   if (row.format != format_version) return row;  // the caller refuses it by its number
   row.store_id = in.bytes16();
   row.boot = in.varint();
+  in.refuse_unless(row.boot < boot_max);
   row.machine_boot = in.text();
   row.clean = in.u8() != 0;
   row.time_floor = time_field(in);
-  row.promised = Duration(in.varint_as<Duration::rep>());
+  row.promised = Duration(microseconds(in));
   return checked(in, row);
 }
 
@@ -143,17 +169,17 @@ std::optional<ActiveRow> decode_active(std::uint64_t offset, Bytes value) {
   ActiveRow row;
   row.ref = read_ref(offset, in);
   for (std::uint64_t n = in.varint(); n > 0 && !in.failed(); --n) {
-    ActiveRow::Lease lease;
-    lease.lease = in.varint();
-    lease.session = in.varint();
-    lease.number = in.varint();
+    const ActiveRow::Lease lease = read_lease(in);
+    in.refuse_unless(row.leases.empty() || row.leases.back().lease < lease.lease);
     row.leases.push_back(lease);
   }
   std::uint32_t at = 0;
   for (std::uint64_t n = in.varint(); n > 0 && !in.failed(); --n) {
     Run run;
-    run.first = at + in.varint_as<std::uint32_t>();
+    const auto gap = in.varint_as<std::uint32_t>();
     run.count = in.varint_as<std::uint32_t>();
+    if (std::uint64_t{at} + gap + run.count > row.ref.count) return std::nullopt;
+    run.first = at + gap;
     const std::uint8_t state = in.u8();
     run.single = (state & 0x80) != 0;
     run.state = static_cast<RunState>(state & 0x7F);
@@ -193,6 +219,7 @@ std::optional<FailingMessage> decode_failure(Bytes value) {
     Failure failure;
     failure.at = time_field(in);
     failure.kind = static_cast<FailureKind>(in.u8());
+    in.refuse_unless(failure.kind >= FailureKind::nack && failure.kind <= FailureKind::overflow);
     failure.worker = in.text();
     failure.reason = in.text();
     record.history.push_back(std::move(failure));
@@ -220,10 +247,19 @@ std::optional<ProducerRow> decode_producer(Bytes value) {
   row.set.floor = in.varint();
   row.anonymous = in.u8() != 0;
   row.last_seen = time_field(in);
+  // Sorted, not touching, at or above the floor.
+  std::uint64_t free_from = row.set.floor;
   for (std::uint64_t n = in.varint(); n > 0 && !in.failed(); --n) {
     const std::uint64_t first = in.varint();
-    row.set.ranges.push_back({first, in.varint()});
+    const std::uint64_t length = in.varint();
+    in.refuse_unless(first >= free_from && first <= number_max && length >= 1 &&
+                     length <= number_max - first);
+    row.set.ranges.push_back({first, length});
+    free_from = first + length + 1;
   }
+  in.refuse_unless(row.set.floor >= 1 && row.set.floor <= number_max);
+  in.refuse_unless(row.set.epoch < number_max);
+  in.refuse_unless(row.set.ranges.size() <= limits::dedup_ranges_max);
   return checked(in, std::move(row));
 }
 
