@@ -217,6 +217,7 @@ class HubMachine {
   Fault read_hub_row(Store& store, std::string machine_boot);
   Fault read_queues(Store& store);
   Fault read_queue(Store& store, Queue& queue);
+  static Fault check_chunk_at_scan(Store& store, const Queue& queue);
   Fault read_sessions(Store& store);
   Fault begin_boot(Store& store, Now now);
 

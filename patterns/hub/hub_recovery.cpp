@@ -189,7 +189,24 @@ Fault HubMachine::read_queue(Store& store, Queue& queue) {
     return {};
   });
   if (fault.code != Code::ok) return fault;
-  return adds_up(queue, failures, singles) ? Fault{} : unreadable("counters");
+  if (!adds_up(queue, failures, singles)) return unreadable("counters");
+  return check_chunk_at_scan(store, queue);
+}
+
+// The chunk at the scan stands in two rows, unless it was evacuated; what is left of it is handed
+// out by its index row.
+Fault HubMachine::check_chunk_at_scan(Store& store, const Queue& queue) {
+  const std::uint64_t scanned_to = queue.group.scanned_to();
+  const ChunkRef* active = scanned_to == 0 ? nullptr : queue.group.chunk_of(scanned_to - 1);
+  if (active == nullptr) return {};
+  const std::string key = records::index_key(queue.log.id(), active->offset);
+  const Result<Page> page = store.read_now({Space::state, key, key + '\0', 1, 0});
+  if (!page) return page.fault();
+  if (page->rows.empty() && active->end() <= scanned_to) return {};
+  const auto indexed =
+      page->rows.empty() ? std::nullopt
+                         : records::decode_index(active->offset, page->rows.front().value.bytes());
+  return indexed == *active ? Fault{} : unreadable("active chunk");
 }
 
 // Sessions of workers outlast the hub, with what they hold, until lease + margin from now. Not so

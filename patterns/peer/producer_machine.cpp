@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint32_t handle = 1;  // a producer's session opens one queue
 constexpr Duration reopen_after = std::chrono::milliseconds(500);
+// Sequences end at 2^63. A chosen one is at most 2^62, and nobody sends 2^61 messages after it.
+constexpr std::uint64_t kept_end_max = 3ULL << 61;
 
 Outcome refused(Code code, std::string_view text) {
   Outcome outcome;
@@ -116,6 +118,11 @@ void ProducerMachine::on_opened(const protocol::Opened& opened, ProducerEffects&
   opened_ = true;
   if (first) {
     note_kept(opened);
+    if (next_sequence_ > kept_end_max) {
+      session_.fail(Code::bad_frame, "the hub claims to keep sequences that no producer reaches",
+                    effects.peer);
+      return on_ended(effects);
+    }
     for (Batch& batch : batches_) number(batch, effects);
   }
   confirm_known(opened, effects);

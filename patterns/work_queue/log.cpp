@@ -92,7 +92,6 @@ bool MessageLog::on_index(const Page& page) {
   for (const Row& row : page.rows) {
     const auto ref = records::decode_index(records::number_at_end(row.key), row.value.bytes());
     if (!ref || ref->end() > sealed_tail_) return false;
-    if (ref->offset < window_end_) continue;
     if (ref->offset != window_end_) return false;
     if (window_.size() >= window_max) return true;
     enter_window(*ref);
