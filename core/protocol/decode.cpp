@@ -40,6 +40,7 @@ void read_field(FieldReader& in, Hello& hello) {
     case 4: hello.slots = in.number32("slots"); return;
     case 5: hello.got = in.number("got", 0, u63_max); return;
     case 6: return in.rows(hello.held, held_shape, read_held);
+    case 7: hello.number = in.number("number", 0, u63_max); return;
     default: in.unknown_field();
   }
 }

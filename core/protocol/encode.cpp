@@ -94,6 +94,7 @@ void write(FieldWriter& out, const Hello& hello) {
       write_range(row, held.range);
     });
   }
+  out.number(7, hello.number);
 }
 
 void write(FieldWriter& out, const Welcome& welcome) {

@@ -75,7 +75,8 @@ struct Hello {
     Range range;
     bool operator==(const Held&) const = default;
   };
-  std::vector<Held> held;  // 6: [[handle, lease, lane, offset, len]…] not yet SETTLED
+  std::vector<Held> held;    // 6: [[handle, lease, lane, offset, len]…] not yet SETTLED
+  std::uint64_t number = 0;  // 7: 1, 2, 3 … of the peer's HELLOs; 0: it does not count them
   bool operator==(const Hello&) const = default;
 };
 

@@ -162,7 +162,7 @@ Sent send(void* socket, WireMessage&& message) {
   return Sent::sent;
 }
 
-Sent send(void* socket, RoutedMessage&& message) {
+Sent send(void* socket, RoutedMessage& message) {
   const auto id = std::as_bytes(std::span(message.routing_id.data(), message.routing_id.size()));
   if (!send_copy(socket, id, true)) return failure();
   return send(socket, std::move(message.message));

@@ -25,7 +25,8 @@ enum class Sent : std::uint8_t {
 bool receive(void* socket, WireMessage& message);
 bool receive(void* socket, RoutedMessage& message);
 Sent send(void* socket, WireMessage&& message);
-Sent send(void* socket, RoutedMessage&& message);
+// Its frames are taken; if there is no way to the peer, nothing is.
+Sent send(void* socket, RoutedMessage& message);
 
 // A libzmq socket with one owner. Closing drops what was not sent after `linger_ms`.
 class SocketHandle {

@@ -31,7 +31,7 @@ class RouterSocket {
   bool receive(RoutedMessage& message);
 
   // Does not wait, does not throw for anything the peer does.
-  Sent send(RoutedMessage&& message) { return transport::send(socket_.get(), std::move(message)); }
+  Sent send(RoutedMessage& message) { return transport::send(socket_.get(), message); }
 
   // Sends what is queued for at most LINGER (500 ms), in libzmq's own thread. An inproc name is
   // free again at once; a tcp port or ipc path when libzmq's thread has got to it.

@@ -315,6 +315,7 @@ void HubMachine::deliver(Queue& queue, Session& session, Handle& handle, protoco
   session.sent_bytes += bytes;
   session.unreceived.emplace_back(message.number, session.sent_bytes);
   session.leases.emplace(message.lease, queue.log.id());
+  waiting_leases_.emplace(message.lease, session.id);
   if (message.rows.front().flags & protocol::deliver_flags::alone) {
     ++handle.delivered_messages;
     handle.delivered_bytes += frames.front().size;

@@ -54,8 +54,9 @@ class HubMachine {
 
   // Events ---------------------------------------------------------------------------------
   void on_message(RoutedMessage received, Now now);
-  // The connection is gone, or its peer does not read: the session is away.
-  void on_unreachable(const std::string& routing_id);
+  // After each turn, what of it could not be sent: the connections are gone, or their peers do not
+  // read. The sessions are away, and what was handed out so is free again at once.
+  void on_unsent(const std::vector<RoutedMessage>& messages);
   // The socket was closed: nobody is connected.
   void on_socket_lost();
   // False for a row that this version cannot have written: the store is damaged.
@@ -130,6 +131,7 @@ class HubMachine {
   void on_open(Session& session, const protocol::Open& open, Now now);
   void on_beat(Session& session, const protocol::Beat& beat);
   void close_handles(Session& session);
+  void take_back(LeaseId lease);
   void end_session(SessionId id, bool died, Now now);
   void expire_sessions(Now now, bool socket_was_empty);
   void hear(Session& session, Now now);
@@ -261,9 +263,12 @@ class HubMachine {
   std::map<LogId, Queue> queues_;
   std::map<std::string, LogId, std::less<>> by_name_;
   LogId next_log_ = 1;
-  std::set<LogId> touched_;               // something happened since the last seal
-  std::set<LogId> again_;                 // more is to be done in the next one
-  std::vector<LogId> sealed_;             // whose appends are in the commit under way
+  std::set<LogId> touched_;    // something happened since the last seal
+  std::set<LogId> again_;      // more is to be done in the next one
+  std::vector<LogId> sealed_;  // whose appends are in the commit under way
+  // Whose DELIVER waits for the commit under way, and whose is just being sent: nobody has them
+  // yet.
+  std::map<LeaseId, SessionId> waiting_leases_, sending_leases_;
   std::set<Queue::HandleKey> answering_;  // have confirms or settles to be answered
   std::set<std::pair<HubTime, LogId>> due_;
   std::size_t producer_handles_ = 0;

@@ -143,6 +143,7 @@ void HubMachine::on_part(Session& session, Handle& handle, const Send::Part& par
                          const Slice& chunk, Now now) {
   Queue& queue = queues_.at(handle.queue);
   touched_.insert(handle.queue);
+  handle.refused.remove(0, std::min(part.floor, part.seq));
   const Fault fault = judge_part(queue, handle, part, chunk);
   handle.used_messages += part.count;
   handle.used_bytes += chunk.size;
@@ -169,8 +170,7 @@ Fault HubMachine::judge_part(const Queue& queue, const Handle& handle, const Sen
       fault.code != Code::ok) {
     return fault;
   }
-  if (handle.blocked_from && part.seq > *handle.blocked_from &&
-      part.floor <= *handle.blocked_from) {
+  if (const auto due = handle.refused.lowest(); due && part.seq > *due) {
     return {Code::retry, "an earlier sequence was refused: send that one again first"};
   }
   // Bytes may be overdrawn by one chunk, so that a large message never waits for ever.
@@ -189,9 +189,7 @@ void HubMachine::accept_part(Session& session, Handle& handle, const Send::Part&
   Queue& queue = queues_.at(handle.queue);
   ProducerSet& set = queue.producers.at(handle.source).row.set;
   const std::uint64_t end = part.seq + part.count;
-  if (handle.blocked_from && (end > *handle.blocked_from || part.floor > *handle.blocked_from)) {
-    handle.blocked_from.reset();
-  }
+  handle.refused.remove(part.seq, part.count);
   for (std::uint64_t at = part.seq; at < end;) {
     ProducerSet::Piece piece = set.piece(at, end - at);
     if (piece.known) {
@@ -240,7 +238,11 @@ void HubMachine::add_confirm(Session& session, Handle& handle, const Confirm::Ro
 void HubMachine::refuse(Session& session, Handle& handle, std::uint64_t seq, std::uint64_t length,
                         const Fault& fault) {
   if (is_transient(fault.code)) {
-    handle.blocked_from = std::min(seq, handle.blocked_from.value_or(seq));
+    handle.refused.add(seq, length);
+    // More gaps than a producer may have: only one that hurts itself has them.
+    if (handle.refused.all().size() > limits::dedup_ranges_max) handle.refused.drop_highest();
+  } else {
+    handle.refused.remove(seq, length);
   }
   Queue& queue = queues_.at(handle.queue);
   queue.refused += length;

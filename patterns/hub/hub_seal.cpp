@@ -63,6 +63,8 @@ void HubMachine::on_committed() {
     if (std::exchange(queue.waits_for_rows, false)) touched_.insert(id);
   }
   sealed_.clear();
+  sending_leases_.merge(waiting_leases_);
+  waiting_leases_.clear();
   readable_chunk_id_ = next_chunk_id_;  // ids are given in seal() only
 }
 

@@ -76,10 +76,15 @@ void HubMachine::on_hello(const protocol::Hello& hello, const std::string& conne
   }
   const auto known = hello.token ? by_token_.find(*hello.token) : by_token_.end();
   const bool resumed = known != by_token_.end();
+  if (resumed && hello.number != 0 && hello.number <= find_session(known->second)->hello_number) {
+    // A former connection's, overtaken by a newer one's: what it says is held is out of date (G2).
+    return refuse(Code::bad_frame, "a HELLO with a higher number was here before: count them up");
+  }
   if (!resumed && sessions_.size() >= limits::sessions_max) {
     return refuse(Code::retry, "this hub has as many sessions as it can keep; try again later");
   }
   Session& session = resumed ? *find_session(known->second) : start_session(hello);
+  session.hello_number = hello.number;
   bind_connection(session, connection);
   if (resumed) resume(session, hello);
   hear(session, now);
@@ -207,11 +212,31 @@ void HubMachine::on_beat(Session& session, const protocol::Beat& beat) {
        {protocol::encode(protocol::Beat{++session.beats_sent, beat.number, 0, 0}), {}}});
 }
 
-void HubMachine::on_unreachable(const std::string& routing_id) {
-  const auto known = by_connection_.find(routing_id);
-  if (known == by_connection_.end()) return;
-  if (Session* session = find_session(known->second)) session->connection.clear();
-  by_connection_.erase(known);
+void HubMachine::on_unsent(const std::vector<RoutedMessage>& messages) {
+  for (const RoutedMessage& unsent : messages) {
+    const auto known = by_connection_.find(unsent.routing_id);
+    if (known != by_connection_.end()) {
+      find_session(known->second)->connection.clear();
+      by_connection_.erase(known);
+    }
+    const auto message = protocol::decode(unsent.message.header);
+    PAWL_CHECK(message);
+    if (const auto* deliver = std::get_if<protocol::Deliver>(&*message)) take_back(deliver->lease);
+  }
+  sending_leases_.clear();
+}
+
+// Never left: nobody can have begun it.
+void HubMachine::take_back(LeaseId lease) {
+  const auto sending = sending_leases_.find(lease);
+  const Session* session =
+      sending == sending_leases_.end() ? nullptr : find_session(sending->second);
+  if (session == nullptr) return;
+  const auto held = session->leases.find(lease);
+  if (held == session->leases.end()) return;
+  Queue& queue = queues_.at(held->second);
+  queue.group.release(lease);
+  note_ended(queue);
 }
 
 void HubMachine::on_socket_lost() {
@@ -250,9 +275,13 @@ void HubMachine::end_session(SessionId id, bool died, Now now) {
   std::uint32_t slots = session.slots;
   for (const auto& [lease, log] : leases) {  // ascending ids: the order of delivery
     Queue& queue = queues_.at(log);
-    if (died) {
+    const bool has_left = waiting_leases_.count(lease) + sending_leases_.count(lease) == 0;
+    if (died && has_left) {
       queue.expired += queue.group.held_under(lease);
-      slots = queue.group.on_death(lease, slots, held == 1, judge(queue, session.peer, now));
+      // What was the only one it held may still have been on its way to a worker that was dead.
+      const bool received = session.received_upto >= queue.group.number_of(id, lease);
+      const bool alone = held == 1 && (session.alone || received);
+      slots = queue.group.on_death(lease, slots, alone, judge(queue, session.peer, now));
     } else {
       queue.group.release(lease);
     }
@@ -297,7 +326,8 @@ void HubMachine::hear(Session& session, Now now) {
 void HubMachine::touch(Session& session, Now now) {
   const bool is_new = session.deadline == Instant{};
   session.deadline = now.mono + config_.timing.lease + config_.timing.margin;
-  if (is_new) index_deadline(session);
+  // It may be earlier than it was: postpone() had counted on silence.
+  if (is_new || session.deadline < session.indexed_deadline) index_deadline(session);
 }
 
 void HubMachine::index_deadline(Session& session) {

@@ -223,14 +223,13 @@ bool Hub::Shell::drain_socket(Now now) {
 }
 
 void Hub::Shell::send_all() {
+  std::vector<RoutedMessage> unsent;
   for (RoutedMessage& message : out_) {
-    std::string routing_id = message.routing_id;
     // would_block: the peer does not read what it gave credit for, which is as good as gone.
-    if (socket_->send(std::move(message)) != transport::Sent::sent) {
-      machine_->on_unreachable(routing_id);
-    }
+    if (socket_->send(message) != transport::Sent::sent) unsent.push_back(std::move(message));
   }
   out_.clear();
+  machine_->on_unsent(unsent);
 }
 
 void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {

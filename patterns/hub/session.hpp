@@ -19,6 +19,7 @@
 
 #include "core/limits.hpp"
 #include "core/protocol/messages.hpp"
+#include "core/protocol/sequence_ranges.hpp"
 #include "core/time.hpp"
 #include "patterns/work_queue/group.hpp"
 
@@ -39,9 +40,9 @@ struct Handle {
   std::uint64_t row_read = 0;      // the read under way for that row
   std::uint64_t granted_messages = 0, granted_bytes = 0;
   std::uint64_t used_messages = 0, used_bytes = 0;
-  // After a transient refusal of this sequence every later one is refused until it comes again
-  // (G4).
-  std::optional<std::uint64_t> blocked_from;
+  // Refused for now: each later sequence is refused until the lowest of them has come again, or the
+  // floor has passed it (G4). All of them count: when the lowest is through, the next one is due.
+  SequenceRanges refused;
   std::vector<protocol::Confirm::Row> confirms;  // wait for the commit under way
 
   // Worker. Totals since WELCOME, as in CREDIT.
@@ -58,7 +59,8 @@ struct Session {
   Bytes16 token{};
   std::string peer;
   std::uint32_t slots = 0;
-  std::string connection;  // routing id; empty while away
+  std::string connection;          // routing id; empty while away
+  std::uint64_t hello_number = 0;  // of the last one
   Instant deadline{};
   bool heard = false;          // since the last tick
   Instant indexed_deadline{};  // as in the hub's index: not later than the deadline

@@ -131,13 +131,20 @@ void ProducerMachine::on_opened(const protocol::Opened& opened, ProducerEffects&
   session_.opened(effects.peer);
 }
 
+// Half of the ranges that a hub keeps of one producer (limits::dedup_ranges_max): what is in flight
+// needs the rest. Beyond it the lowest hole is given up.
+void ProducerMachine::add_hole(std::uint64_t first, std::uint64_t length) {
+  holes_.add(first, length);
+  if (holes_.all().size() > limits::dedup_ranges_max / 2) holes_.drop_lowest();
+}
+
 // What this name's last life left: sequences go on after all of it, and what is missing in it is a
 // hole until it is sent.
 void ProducerMachine::note_kept(const protocol::Opened& opened) {
   holes_.clear();
   next_sequence_ = opened.floor;
   for (const auto& range : opened.known) {
-    if (range.first > next_sequence_) holes_.add(next_sequence_, range.first - next_sequence_);
+    if (range.first > next_sequence_) add_hole(next_sequence_, range.first - next_sequence_);
     next_sequence_ = std::max(next_sequence_, range.first + range.length);
   }
 }
@@ -146,7 +153,7 @@ void ProducerMachine::number(Batch& batch, ProducerEffects& effects) {
   if (batch.sequence == 0) batch.sequence = next_sequence_;
   has_chosen_ = has_chosen_ || keeps_holes(batch);
   if (keeps_holes(batch) && batch.sequence > next_sequence_) {
-    holes_.add(next_sequence_, batch.sequence - next_sequence_);
+    add_hole(next_sequence_, batch.sequence - next_sequence_);
   }
   next_sequence_ = std::max(next_sequence_, batch.sequence + batch.count);
   refuse_oversized(batch, effects);
@@ -159,7 +166,7 @@ void ProducerMachine::refuse_oversized(Batch& batch, ProducerEffects& effects) {
   Entry entry;
   for (std::uint32_t i = 0; reader.next(entry); ++i) {
     if (entry.body.size() <= body_bytes_max_) continue;
-    if (keeps_holes(batch)) holes_.add(batch.sequence + i, 1);
+    if (keeps_holes(batch)) add_hole(batch.sequence + i, 1);
     answer_in(batch, i, i + 1,
               refused(Code::too_large, "the body has " + std::to_string(entry.body.size()) +
                                            " bytes, this queue allows " +
@@ -232,7 +239,7 @@ void ProducerMachine::note_refused(std::uint64_t sequence, std::uint64_t length)
     if (!keeps_holes(batch)) continue;
     const std::uint64_t from = std::max(sequence, batch.sequence);
     const std::uint64_t to = std::min(end, batch.sequence + batch.count);
-    if (from < to) holes_.add(from, to - from);
+    if (from < to) add_hole(from, to - from);
   }
 }
 

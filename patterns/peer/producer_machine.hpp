@@ -21,7 +21,7 @@
 
 #include <pawl/receipt.hpp>
 
-#include "patterns/peer/sequence_holes.hpp"
+#include "core/protocol/sequence_ranges.hpp"
 #include "patterns/peer/session_machine.hpp"
 
 namespace pawl::peer {
@@ -127,6 +127,7 @@ class ProducerMachine {
   std::uint64_t floor() const;
 
   bool keeps_holes(const Batch& batch) const { return batch.chosen && !options_.anonymous; }
+  void add_hole(std::uint64_t first, std::uint64_t length);
   void note_kept(const protocol::Opened& opened);
   void note_refused(std::uint64_t sequence, std::uint64_t length);
 
@@ -140,7 +141,9 @@ class ProducerMachine {
   std::uint32_t body_bytes_max_ = 0;
   std::uint64_t next_sequence_ = 1;
   // Below next_sequence_. They count once sequences are chosen: nobody else would ever fill them.
-  SequenceHoles holes_;
+  // The floor stays at or below the lowest, so that the name's next life finds them missing and can
+  // send them (G1).
+  SequenceRanges holes_;
   bool has_chosen_ = false;
   Instant open_at_ = never;  // OPEN again, after a transient refusal of it
   std::uint64_t credit_messages_ = 0, credit_bytes_ = 0;  // granted since WELCOME

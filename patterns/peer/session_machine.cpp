@@ -54,6 +54,7 @@ void SessionMachine::greet(Instant now, const Resume& resume, PeerEffects& effec
   hello.slots = options_.slots;
   hello.got = resume.got;
   hello.held = resume.held;
+  hello.number = ++hellos_;
   put(effects, hello);
   state_ = State::greeting;
   greeted_at_ = now;

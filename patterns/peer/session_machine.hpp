@@ -145,6 +145,7 @@ class SessionMachine {
   Instant heard_at_{};
   Instant beat_at_{};
   Instant believed_until_{};
+  std::uint64_t hellos_ = 0;
   std::uint64_t beat_number_ = 0;
   std::uint64_t echo_ = 0;
   std::deque<BeatSent> beats_;  // not echoed yet

@@ -118,6 +118,11 @@ Fault FaultyStore::reopen() {
 void FaultyStore::keep_seeded_prefix_of_held() {
   const auto kept = random_.below(held_.size() + 1);
   for (std::size_t i = 0; i < kept; ++i) write(std::move(held_[i]));
+  if (!options_.tear_commits || kept == held_.size()) return;
+  Commit half = std::move(held_[kept]);
+  half.puts.resize(half.puts.size() / 2);
+  half.deletes.clear();
+  write(std::move(half));
 }
 
 void FaultyStore::kill() {

@@ -30,6 +30,7 @@ struct FaultyStoreOptions {
   bool ignore_durable = false;  // reports durable commits without syncing them
   bool hold_commits = false;    // they complete only by complete_next() and complete_all()
   bool hold_reads = false;
+  bool tear_commits = false;  // a kill may leave the first half of a commit: no store is so bad
 };
 
 class FaultyStore final : public Store {

@@ -65,7 +65,7 @@ void TestPeer::connect() {
   connection_ = hub_.new_connection(*this);
   connected_ = true;
   beat_number_ = echo_ = 0;
-  say(hello());
+  say(counted(hello()));
 }
 
 void TestPeer::say(const protocol::Message& message, std::vector<Slice> frames) {

@@ -34,6 +34,8 @@ class TestPeer {
 
   // HELLO on a new connection; with the token once there is one.
   void connect();
+  // The HELLO that connect() would send now, to be sent later: a connection that is overtaken.
+  std::vector<std::byte> hello_to_come() { return protocol::encode(counted(hello())); }
   void say(const protocol::Message& message, std::vector<Slice> frames = {});
   void say_raw(std::vector<std::byte> header, std::vector<Slice> frames = {});
   void beat();
@@ -61,6 +63,10 @@ class TestPeer {
   virtual void on_welcome() = 0;
   virtual void on_message(const protocol::Message& message, const std::vector<Slice>& frames) = 0;
   virtual protocol::Hello hello() const;
+  protocol::Hello counted(protocol::Hello hello) {
+    hello.number = ++hellos_;
+    return hello;
+  }
 
   HubTester& hub_;
   std::string name_;
@@ -69,7 +75,7 @@ class TestPeer {
   bool connected_ = false;
   bool resumed_ = false;
   std::optional<Bytes16> token_;
-  std::uint64_t beat_number_ = 0, echo_ = 0, got_ = 0, settled_upto_ = 0;
+  std::uint64_t hellos_ = 0, beat_number_ = 0, echo_ = 0, got_ = 0, settled_upto_ = 0;
 };
 
 class TestProducer : public TestPeer {

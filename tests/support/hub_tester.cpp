@@ -119,15 +119,17 @@ bool HubTester::one_turn(bool socket_was_empty) {
   seal_and_watch(out);
   moved = moved || !out.empty() || turn_->has_more_now() || store_.reads_held() > 0;
   if (turn_->commit_under_way() && store_.commits_held() == 0) moved = true;
+  std::vector<RoutedMessage> unsent;
   for (RoutedMessage& message : out) {
     const auto peer = connections_.find(message.routing_id);
     if (peer == connections_.end()) {
-      machine_->on_unreachable(message.routing_id);
+      unsent.push_back(std::move(message));
     } else {
       peer->second->receive(message.message);
     }
   }
   if (!machine_) return true;
+  machine_->on_unsent(unsent);
   if (checks_) machine_->check_invariants();
   machine_->time_to_next_deadline(now_);  // asked each turn, as by the shell
   return store_.reads_held() > 0 ? false : moved;

@@ -75,6 +75,7 @@ inline Message hello(Random& random) {
   rows(random, hello.held, 0, limits::held_ranges_max, [&] {
     return Hello::Held{number32(random, 1), number(random, 1, u62_max), range(random)};
   });
+  hello.number = number(random, 0, u62_max);
   return hello;
 }
 

@@ -398,3 +398,24 @@ TEST_CASE("for a beat what was recalled is for others, however few they take at 
   hub.advance(2500ms);  // quick never ends: after the beat there is no reason to wait for it
   CHECK(slow.delivered() == "e");
 }
+
+TEST_CASE("G2 a HELLO that a newer one has overtaken frees nothing") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders");
+  const std::vector<std::byte> overtaken = w.hello_to_come();
+  w.lose_connection();
+  w.connect();
+  hub.turn();
+  REQUIRE(w.resumed());
+  p.send("a");
+  hub.turn();
+  REQUIRE(w.delivered() == "a");
+  hub.to_hub({"a connection that its peer has closed", {overtaken, {}}});
+  hub.turn();
+  auto& other = hub.worker("orders");
+  CHECK(other.delivered().empty());
+  w.ack("a");
+  hub.turn();
+  CHECK(w.exceptions().empty());
+}

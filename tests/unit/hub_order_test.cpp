@@ -36,6 +36,38 @@ TEST_CASE("G4 what follows a refused message is refused until that one comes aga
   CHECK(w.delivered() == "e");
 }
 
+TEST_CASE("G4 what was refused for an earlier one holds back what follows it, too") {
+  HubTester hub(small_refusing);
+  auto& p = hub.producer("orders");
+  p.send("a,b");
+  p.send("c");
+  p.send("d");
+  p.send("e");
+  hub.turn();
+  REQUIRE(p.refused() == "3:FULL,4:RETRY,5:RETRY");
+  auto& w = hub.worker("orders");
+  w.ack("a,b");
+  hub.turn();
+  // The answers to 4 and 5 are on their way: 3 comes again, then 5 before 4.
+  p.send_part({1, p.epoch, 3, 3, 1, 0, 0, 0}, chunk_of({"c"}));
+  SECTION("5 before 4") {
+    p.send_part({1, p.epoch, 4, 5, 1, 0, 0, 0}, chunk_of({"e"}));
+  }
+  SECTION("what is new before 4") {
+    p.send_part({1, p.epoch, 4, 6, 1, 0, 0, 0}, chunk_of({"f"}));
+  }
+  hub.turn();
+  w.delivered();
+  CHECK(w.holds() == "c");
+  w.ack("c");
+  hub.turn();
+  p.send_part({1, p.epoch, 4, 4, 1, 0, 0, 0}, chunk_of({"d"}));
+  p.send_part({1, p.epoch, 5, 5, 1, 0, 0, 0}, chunk_of({"e"}));
+  hub.turn();
+  w.delivered();
+  CHECK(w.holds() == "d,e");
+}
+
 TEST_CASE("G4 an older message sent again does not let later ones past a refused one") {
   HubTester hub(small_refusing);
   auto& p = hub.producer("orders");

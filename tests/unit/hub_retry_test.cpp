@@ -144,6 +144,8 @@ TEST_CASE("G3 a death alone counts, and the message stays alone") {
   auto& w = hub.worker("orders");
   p.send("a");
   hub.turn();
+  w.beat();
+  hub.turn();
   w.die();
   hub.advance(11s);
   p.send("b");
@@ -154,6 +156,32 @@ TEST_CASE("G3 a death alone counts, and the message stays alone") {
   next.ack("b");
   hub.turn();
   CHECK(next.delivered() == "a#2!");
+}
+
+TEST_CASE("G3 a message on its way to a worker that was dead is a suspect, and has not failed") {
+  HubTester hub(steady(3));
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders");
+  w.die();
+  p.send("a");  // nobody has noticed yet
+  hub.turn();
+  auto& next = hub.worker("orders");
+  hub.advance(11s);
+  CHECK(next.delivered() == "a!");
+  next.die();  // it was to be alone: whether it had begun cannot be told
+  hub.advance(13s);
+  CHECK(hub.worker("orders").delivered() == "a#2!");
+}
+
+TEST_CASE("G3 what could not be sent is free at once, and not to blame") {
+  HubTester hub(steady(3));
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders");
+  hub.cut(w.connection());  // libzmq knows that it is gone, and the machine does not
+  p.send("a");
+  hub.turn();
+  auto& next = hub.worker("orders");
+  CHECK(next.delivered() == "a");
 }
 
 TEST_CASE(

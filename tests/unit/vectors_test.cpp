@@ -69,16 +69,21 @@ json list_of(const Rows& rows, RowForm form) {
 
 // The decoded form that the vectors have.
 json form(const Hello& m) {
-  return {{"versions", m.versions},
-          {"peer", m.peer},
-          {"token", m.token ? json(hex_of(*m.token)) : json()},
-          {"capabilities", m.capabilities},
-          {"slots", m.slots},
-          {"got", m.got},
-          {"held", list_of(m.held, [](const auto& held) {
+  return {
+      {"versions", m.versions},
+      {"peer", m.peer},
+      {"token", m.token ? json(hex_of(*m.token)) : json()},
+      {"capabilities", m.capabilities},
+      {"slots", m.slots},
+      {"got", m.got},
+      {"held",
+       list_of(
+           m.held,
+           [](const auto& held) {
              const Range& range = held.range;
              return json::array({held.handle, held.lease, range.lane, range.offset, range.length});
-           })}};
+           })},
+      {"number", m.number}};
 }
 
 json form(const Welcome& m) {

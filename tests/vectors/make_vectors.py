@@ -45,7 +45,7 @@ def bad_header(name, raw, code):
 
 def hello(**fields):
     return {"command": "HELLO", "versions": [1], "peer": "", "token": None, "capabilities": 0,
-            "slots": 0, "got": 0, "held": [], **fields}
+            "slots": 0, "got": 0, "held": [], "number": 0, **fields}
 
 
 def opening(**fields):
@@ -63,9 +63,9 @@ header("a hello of three fields (protocol.md, Bytes)",
        bytes.fromhex("930101830091 01 01a27079 0401"), hello(peer="py", slots=1))
 header("a hello that resumes",
        [1, 1, {0: [1, 2], 1: "wörker", 2: TOKEN, 4: 8, 5: 77, 6: [[1, LEASE, 0, 40, 10], [2,
-       LEASE + 1, 0, 0, 1]]}],
+       LEASE + 1, 0, 0, 1]], 7: 3}],
        hello(versions=[1, 2], peer="wörker", token=TOKEN.hex(), slots=8, got=77,
-             held=[[1, LEASE, 0, 40, 10], [2, LEASE + 1, 0, 0, 1]]))
+             held=[[1, LEASE, 0, 40, 10], [2, LEASE + 1, 0, 0, 1]], number=3))
 header("a hello whose token is nil and that has fields of a later version",
        [1, 1, {0: [1], 2: None, 64: {"x": [1.5, None]}, 300: "later"}], hello(), canonical=False)
 header("a welcome",

@@ -148,7 +148,8 @@ COMMANDS = {
         Field(2, "token", optional(bin16), None), Field(3, "capabilities", ANY64, 0),
         Field(4, "slots", ANY32, 0), Field(5, "got", ANY63, 0),
         Field(6, "held", rows(0, 1024, [SOME32, SOME64, ANY32, ANY63, SOME63],
-                              judge=fits(3, 4)), [])]),
+                              judge=fits(3, 4)), []),
+        Field(7, "number", ANY63, 0)]),
     2: ("WELCOME", [
         Field(0, "version", SOME64, always=True), Field(1, "store_id", bin16, always=True),
         Field(2, "boot", ANY64, 0), Field(3, "token", bin16, always=True),

@@ -255,19 +255,6 @@ TEST_CASE("G4 a chosen sequence that was given up at a full queue lets the floor
   CHECK(p.give(1, 5) == Lines{"SEND 5+1 floor 5"});
 }
 
-TEST_CASE("holes beyond their bound are given up, lowest first") {
-  SequenceHoles holes;
-  for (std::uint64_t i = 0; i < 40; ++i) holes.add(10 + 2 * i, 1);
-  CHECK(holes.all().size() == SequenceHoles::ranges_max);
-  CHECK(holes.lowest() == 10 + 2 * 8);
-  holes.add(27, 1);
-  CHECK(holes.all().front() == protocol::SequenceRange{26, 3});
-  holes.remove(27, 1);
-  CHECK(holes.all().front() == protocol::SequenceRange{26, 1});
-  holes.remove(0, 1000);
-  CHECK_FALSE(holes.lowest());
-}
-
 TEST_CASE("a body over the queue's own limit is refused without harm to its neighbours") {
   Producing p;
   p.turn();

@@ -67,7 +67,7 @@ TEST_CASE("frames of every size arrive whole, both ways, over inproc and tcp") {
   CHECK(std::ranges::all_of(in.message.frames[0].bytes(),
                             [](std::byte b) { return b == std::byte{'a'}; }));
 
-  REQUIRE(pair.router.send(std::move(in)) == Sent::sent);
+  REQUIRE(pair.router.send(in) == Sent::sent);
   WireMessage back;
   REQUIRE(receive_within(*pair.dealer, back));
   CHECK(back.frames[0].size == size);
@@ -113,7 +113,9 @@ TEST_CASE("G8 of a message over a limit so much is kept that the decoder sees it
 
 TEST_CASE("sending to a routing id that is not there is unreachable, not an exception") {
   auto router = std::move(*RouterSocket::create(process_context()));
-  CHECK(router.send({"nobody", {text("h"), {}}}) == Sent::unreachable);
+  RoutedMessage lost{"nobody", {text("h"), {Slice(Buffer::copy_of(text("frame")))}}};
+  CHECK(router.send(lost) == Sent::unreachable);
+  CHECK(lost.message.frames.at(0).size == 5);  // still whole
   CHECK(router.bind("tcp://not-an-address:1").code != Code::ok);
   CHECK_FALSE(DealerSocket::connect(process_context(), "nonsense"));
 }

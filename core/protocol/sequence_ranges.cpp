@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "patterns/peer/sequence_holes.hpp"
+#include "core/protocol/sequence_ranges.hpp"
 
 #include <algorithm>
 
-namespace pawl::peer {
+namespace pawl {
 
-void SequenceHoles::add(std::uint64_t first, std::uint64_t length) {
+void SequenceRanges::add(std::uint64_t first, std::uint64_t length) {
   if (length == 0) return;
   std::uint64_t end = first + length;
   std::vector<protocol::SequenceRange> after;
@@ -20,11 +20,10 @@ void SequenceHoles::add(std::uint64_t first, std::uint64_t length) {
   const auto at = std::find_if(after.begin(), after.end(),
                                [first](const auto& range) { return range.first > first; });
   after.insert(at, {first, end - first});
-  if (after.size() > ranges_max) after.erase(after.begin());
   ranges_ = std::move(after);
 }
 
-void SequenceHoles::remove(std::uint64_t first, std::uint64_t length) {
+void SequenceRanges::remove(std::uint64_t first, std::uint64_t length) {
   const std::uint64_t end = first + length;
   if (ranges_.empty() || ranges_.front().first >= end) return;
   std::vector<protocol::SequenceRange> after;
@@ -39,4 +38,4 @@ void SequenceHoles::remove(std::uint64_t first, std::uint64_t length) {
   ranges_ = std::move(after);
 }
 
-}  // namespace pawl::peer
+}  // namespace pawl
