@@ -1,37 +1,154 @@
 // SPDX-License-Identifier: Apache-2.0
-// pawl_simulation --seed N [--count M] [--verbose]: runs the simulation with the seeds N … N + M −
-// 1; exit 1 and the last events at the first broken promise. The same seed is the same run.
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
+// pawl_simulation: runs the simulation with one seed, or with fresh seeds for some minutes. Exit 1
+// at the first broken promise, with a command that runs it again and what is left of it when every
+// fault that does not matter is left out.
+#include <unistd.h>
 
-#include "tests/support/simulation/simulation.hpp"
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
+#include <cinttypes>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include "tests/support/simulation/shrink.hpp"
+
+namespace {
+
+using namespace pawl::testing;
+using Clock = std::chrono::steady_clock;
+
+struct Arguments {
+  SimulationOptions options;
+  std::string mutation;
+  std::string faults;
+  double minutes = 0;
+  unsigned threads = std::max(1U, std::thread::hardware_concurrency());
+};
+
+void print_fault(const SimulationOptions& options, const SimulationResult& result) {
+  std::printf("\nseed %" PRIu64 ": %s\n%s\nreplay: %s\nshrinking ...\n", options.seed,
+              result.fault.c_str(), result.trace.c_str(), replay_command(options).c_str());
+  std::fflush(stdout);
+  const Shrunk shrunk = shrink(options);
+  std::printf("%zu of %zu faults are enough: %s\n%s\nreplay: %s\n", shrunk.kept.size(),
+              plan_of(options.seed).faults.size(), shrunk.result.fault.c_str(),
+              shrunk.result.trace.c_str(), replay_command(options, &shrunk.kept).c_str());
+}
+
+FaultNumbers parse_faults(const std::string& text) {
+  FaultNumbers numbers;
+  for (const std::string& part : CLI::detail::split(text, ',')) {
+    if (part != "none") numbers.push_back(std::stoul(part));
+  }
+  return numbers;
+}
+
+int run_one(const Arguments& arguments) {
+  const SimulationOptions& options = arguments.options;
+  Plan plan = plan_of(options.seed);
+  if (!arguments.faults.empty()) plan = with_faults_only(plan, parse_faults(arguments.faults));
+  const SimulationResult result = simulate(plan, options);
+  std::printf("seed %" PRIu64 ": %s\n", options.seed, result.summary().c_str());
+  if (result.fault.empty()) return 0;
+  if (options.verbose || !arguments.faults.empty()) {
+    std::printf("%s%s\n", options.verbose ? "" : result.trace.c_str(), result.fault.c_str());
+  } else {
+    print_fault(options, result);
+  }
+  return 1;
+}
+
+void print_table(const SimulationResult& all, std::uint64_t runs, double minutes) {
+  const auto row = [&](const char* what, double count, double a_minute) {
+    std::printf("  %-40s %14.0f %12.0f a minute\n", what, count, a_minute);
+  };
+  const auto counted = [&](const char* what, std::uint64_t count) {
+    row(what, static_cast<double>(count), static_cast<double>(count) / minutes);
+  };
+  counted("runs", runs);
+  const double hours = static_cast<double>(all.simulated.count()) / 3.6e9;
+  row("simulated hours", hours, hours / minutes);
+  counted("messages confirmed", all.confirmed);
+  counted("processed", all.processed);
+  counted("processed twice or more", all.processed_twice);
+  counted("dead letters", all.dead);
+  counted("packets", all.packets);
+  counted("commits", all.commits);
+  counted("faults", all.faults_in_all());
+  for (std::size_t i = 0; i < fault_kinds; ++i) {
+    const std::string name = std::string("  ") + name_of(static_cast<FaultKind>(i));
+    counted(name.c_str(), all.faults[i]);
+  }
+  counted("  is killed by a message", all.poisoned);
+}
+
+// Seeds from the clock on, on every core; each run has a world of its own.
+int run_for(const Arguments& arguments) {
+  const auto begun = Clock::now();
+  const auto end = begun + std::chrono::duration_cast<Clock::duration>(
+                               std::chrono::duration<double>(arguments.minutes * 60));
+  std::atomic<std::uint64_t> next_seed{static_cast<std::uint64_t>(
+      std::chrono::system_clock::now().time_since_epoch() / std::chrono::milliseconds(1))};
+  std::mutex mutex;
+  SimulationResult all;
+  SimulationOptions failed;
+  SimulationResult failure;
+  std::uint64_t runs = 0;
+  std::atomic<bool> done{false};
+  const auto work = [&] {
+    while (!done.load() && Clock::now() < end) {
+      SimulationOptions options = arguments.options;
+      options.seed = next_seed.fetch_add(1);
+      const SimulationResult result = simulate(options);
+      const std::lock_guard lock(mutex);
+      all.add(result);
+      ++runs;
+      if (isatty(STDERR_FILENO) != 0 && runs % 64 == 0) {
+        std::fprintf(stderr, "\r%" PRIu64 " runs, %zu messages, %" PRIu64 " faults ", runs,
+                     all.confirmed, all.faults_in_all());
+      }
+      if (result.fault.empty() || done.exchange(true)) continue;
+      failed = options;
+      failure = result;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < arguments.threads; ++i) threads.emplace_back(work);
+  for (std::thread& thread : threads) thread.join();
+  if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
+  print_table(all, runs, std::chrono::duration<double>(Clock::now() - begun).count() / 60);
+  if (failure.fault.empty()) return 0;
+  print_fault(failed, failure);
+  return 1;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-  pawl::testing::SimulationOptions options;
-  std::uint64_t count = 1;
-  for (int i = 1; i < argc; ++i) {
-    const bool has_value = i + 1 < argc;
-    if (std::strcmp(argv[i], "--verbose") == 0) {
-      options.verbose = true;
-    } else if (std::strcmp(argv[i], "--seed") == 0 && has_value) {
-      options.seed = std::strtoull(argv[++i], nullptr, 10);
-    } else if (std::strcmp(argv[i], "--count") == 0 && has_value) {
-      count = std::strtoull(argv[++i], nullptr, 10);
-    } else {
-      std::fprintf(stderr, "usage: pawl_simulation --seed N [--count M] [--verbose]\n");
-      return 64;
-    }
-  }
-  for (; count > 0; --count, ++options.seed) {
-    std::printf("seed %llu: ", static_cast<unsigned long long>(options.seed));
-    std::fflush(stdout);
-    const pawl::testing::SimulationResult result = pawl::testing::simulate(options);
-    std::printf("%s\n", result.summary().c_str());
-    if (result.fault.empty()) continue;
-    std::printf("%s%s\n", options.verbose ? "" : result.trace.c_str(), result.fault.c_str());
-    return 1;
-  }
-  return 0;
+  Arguments arguments;
+  CLI::App app{"Runs pawl's machines against a simulated world full of faults.", "pawl_simulation"};
+  app.add_option("--seed", arguments.options.seed, "the same seed is the same run")
+      ->capture_default_str();
+  app.add_option("--faults", arguments.faults,
+                 "only these of the seed's faults: numbers with commas, or none");
+  app.add_option("--mutation", arguments.mutation, "a fault of our own making")
+      ->check([](const std::string& name) {
+        return name == "none" || mutation_named(name) != Mutation::none ? "" : name + ": unknown";
+      });
+  app.add_flag("--verbose", arguments.options.verbose, "print every event");
+  app.add_option("--watch", arguments.options.watched,
+                 "trace the life of this message, like P0o0:17");
+  app.add_option("--minutes", arguments.minutes, "fresh seeds for so long")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", arguments.threads, "with --minutes: so many at once")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  arguments.options.mutation = mutation_named(arguments.mutation);
+  if (arguments.minutes == 0) return run_one(arguments);
+  arguments.options.check_every = 64;  // what cannot be so shows in the end, too
+  arguments.options.reload_every = 256;
+  return run_for(arguments);
 }

@@ -1,103 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
+// The mutations of the wire and of the policy; those of the store are in mutation_store.cpp.
 #include "tests/support/simulation/mutation.hpp"
 
-#include <utility>
-#include <vector>
+#include <array>
 
-#include "patterns/work_queue/records.hpp"
+#include "core/protocol/codec.hpp"
 
 namespace pawl::testing {
 namespace {
 
-class Before : public Store {
- public:
-  explicit Before(Store& store) : store_(store) {}
-  protocol::Durability durability() const override { return store_.durability(); }
-  void submit(Commit commit) override { store_.submit(std::move(commit)); }
-  void read(ReadRequest request) override { store_.read(std::move(request)); }
-  Result<Page> read_now(const ReadRequest& request) override { return store_.read_now(request); }
-  void drain(std::vector<StoreEvent>& events) override { store_.drain(events); }
-  int ready_fd() const override { return store_.ready_fd(); }
-  void settle() override { store_.settle(); }
-  Fault reopen() override { return store_.reopen(); }
-  std::uint64_t free_bytes() override { return store_.free_bytes(); }
-  void on_idle() override {}
+constexpr std::array<const char*, mutations> names{"none",
+                                                   "confirm_before_sync",
+                                                   "answer_before_commit",
+                                                   "torn_commits",
+                                                   "forget_producers",
+                                                   "last_sequence_only",
+                                                   "forget_leases",
+                                                   "forget_failures",
+                                                   "trim_one_more",
+                                                   "lose_evacuated",
+                                                   "half_a_move",
+                                                   "forget_requeue",
+                                                   "forget_acks",
+                                                   "nack_is_ack",
+                                                   "resumed_always",
+                                                   "lease_never_ends",
+                                                   "lease_ends_early",
+                                                   "one_attempt_more",
+                                                   "no_backoff",
+                                                   "believe_longer"};
 
- protected:
-  Store& store_;
-};
-
-class AnswersAtOnce final : public Before {
- public:
-  using Before::Before;
-  void submit(Commit commit) override {
-    early_.emplace_back(Committed{commit.tag});
-    store_.submit(std::move(commit));
+void replace_verb(WireMessage& message, protocol::Verb from, protocol::Verb to) {
+  const auto decoded = protocol::decode(message.header);
+  const auto* settle = decoded ? std::get_if<protocol::Settle>(&*decoded) : nullptr;
+  if (settle == nullptr) return;
+  protocol::Settle changed = *settle;
+  for (protocol::Settle::Row& row : changed.rows) {
+    if (row.verb != from) continue;
+    row.verb = to;
+    row.delay_ms.reset();
+    row.reason = {};
   }
-  void drain(std::vector<StoreEvent>& events) override {
-    std::vector<StoreEvent> real;
-    store_.drain(real);
-    for (StoreEvent& event : std::exchange(early_, {})) events.push_back(std::move(event));
-    for (StoreEvent& event : real) {
-      if (!std::holds_alternative<Committed>(event)) events.push_back(std::move(event));
-    }
-  }
+  message.header = protocol::encode(changed);
+}
 
- private:
-  std::vector<StoreEvent> early_;
-};
-
-// Drops rows of one kind.
-class Forgets final : public Before {
- public:
-  Forgets(Store& store, char kind) : Before(store), kind_(kind) {}
-  void submit(Commit commit) override {
-    std::erase_if(commit.puts, [this](const Put& put) {
-      return put.space == Space::state && put.key[0] == kind_;
-    });
-    store_.submit(std::move(commit));
-  }
-
- private:
-  char kind_;
-};
-
-// Writes what is leased as ready.
-class ForgetsLeases final : public Before {
- public:
-  using Before::Before;
-  void submit(Commit commit) override {
-    const char active = records::active_key(1, 0)[0];
-    for (Put& put : commit.puts) {
-      if (put.space != Space::state || put.key[0] != active) continue;
-      const std::string& value = std::get<std::string>(put.value);
-      auto row =
-          records::decode_active(records::number_at_end(put.key), std::as_bytes(std::span(value)));
-      for (Run& run : row->runs) {
-        if (run.state != RunState::leased) continue;
-        run.state = RunState::ready;
-        run.lease = 0;
-      }
-      row->leases.clear();
-      put.value = records::encode(*row);
-    }
-    store_.submit(std::move(commit));
-  }
-};
+template <class Change>
+void change_welcome(WireMessage& message, Change change) {
+  const auto decoded = protocol::decode(message.header);
+  const auto* welcome = decoded ? std::get_if<protocol::Welcome>(&*decoded) : nullptr;
+  if (welcome == nullptr) return;
+  protocol::Welcome changed = *welcome;
+  change(changed);
+  message.header = protocol::encode(changed);
+}
 
 }  // namespace
 
-std::unique_ptr<Store> mutated_store(Store& store, Mutation mutation) {
-  switch (mutation) {
-    case Mutation::answer_at_once: return std::make_unique<AnswersAtOnce>(store);
-    case Mutation::forget_producers:
-      return std::make_unique<Forgets>(store, records::producer_key(1, "p")[0]);
-    case Mutation::forget_leases: return std::make_unique<ForgetsLeases>(store);
-    case Mutation::none:
-    case Mutation::no_sync:
-    case Mutation::believe_longer: break;
+const char* name_of(Mutation mutation) {
+  return names.at(static_cast<std::size_t>(mutation));
+}
+
+Mutation mutation_named(const std::string& name) {
+  for (std::size_t i = 0; i < mutations; ++i) {
+    if (name == names[i]) return static_cast<Mutation>(i);
   }
-  return nullptr;
+  return Mutation::none;
+}
+
+HubConfig mutated_config(HubConfig config, Mutation mutation) {
+  if (mutation == Mutation::lease_never_ends) config.timing.lease *= 10'000;
+  if (mutation == Mutation::lease_ends_early) config.timing.lease = config.timing.lease * 3 / 5;
+  for (auto& [name, policy] : config.queues) {
+    if (mutation == Mutation::one_attempt_more) ++policy.max_attempts;
+    if (mutation == Mutation::no_backoff) policy.backoff.initial = policy.backoff.max = {};
+  }
+  return config;
+}
+
+void mutate_to_peer(Mutation mutation, const HubTiming& promised, WireMessage& message) {
+  if (mutation == Mutation::resumed_always) {
+    change_welcome(message, [](protocol::Welcome& welcome) { welcome.resumed = true; });
+  }
+  if (mutation == Mutation::lease_never_ends || mutation == Mutation::lease_ends_early) {
+    change_welcome(message, [&](protocol::Welcome& welcome) {
+      welcome.lease_ms = static_cast<std::uint32_t>(promised.lease.count());
+    });
+  }
+}
+
+void mutate_to_hub(Mutation mutation, WireMessage& message) {
+  using protocol::Verb;
+  if (mutation == Mutation::forget_requeue) replace_verb(message, Verb::give_back, Verb::extend);
+  if (mutation == Mutation::forget_acks) replace_verb(message, Verb::ack, Verb::extend);
+  if (mutation == Mutation::nack_is_ack) replace_verb(message, Verb::nack, Verb::ack);
 }
 
 }  // namespace pawl::testing

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What producers were told, and what is left at the end; oracle_workers.cpp has the rest.
 #include "tests/support/simulation/oracle.hpp"
 
 #include <algorithm>
@@ -12,6 +13,15 @@ std::uint64_t number_of(const std::string& body) {
 }
 std::string producer_of(const std::string& body) {
   return body.substr(0, body.find(':'));
+}
+bool is_anonymous(const std::string& body) {
+  return body.find('~') != std::string::npos;
+}
+
+template <class Messages, class Is>
+std::size_t count(const Messages& messages, Is is) {
+  return static_cast<std::size_t>(
+      std::count_if(messages.begin(), messages.end(), [&](const auto& m) { return is(m.second); }));
 }
 
 }  // namespace
@@ -30,18 +40,26 @@ void Oracle::complain(const std::string& what) {
 
 void Oracle::confirmed(const std::string& body, std::optional<std::uint64_t> offset) {
   Message& message = of(body);
+  tell(body, "is confirmed");
   confirmed_ += message.confirmed ? 0 : 1;
   message.confirmed = true;
   if (offset) place(body, *offset);
 }
 
-void Oracle::handed(const std::string& body, std::uint64_t offset) {
-  place(body, offset);
+void Oracle::refused(const std::string& body) {
+  Message& message = of(body);
+  tell(body, "is refused");
+  if (message.offset) complain("G7 " + body + " was refused, and was kept all the same");
+  message.refused = true;
 }
 
-// G5: one message, one place. G4: a producer's messages lie in its order.
+// G5: one message, one place. G4: a producer's messages lie in its order, but for those that it was
+// told were refused: it may send these again.
 void Oracle::place(const std::string& body, std::uint64_t offset) {
   Message& message = of(body);
+  if (message.refused && is_anonymous(body)) {
+    complain("G7 " + body + " was refused, and is kept all the same");
+  }
   if (message.offset && *message.offset != offset) {
     return complain("G5 " + body + " is kept twice, at " + std::to_string(*message.offset) +
                     " and " + std::to_string(offset));
@@ -51,62 +69,45 @@ void Oracle::place(const std::string& body, std::uint64_t offset) {
   if (there != body) {
     return complain("G1 at offset " + std::to_string(offset) + " was " + there + ", now " + body);
   }
+  if (message.refused) return;
   auto& order = orders_[producer_of(body)];
   const auto at = order.emplace(number_of(body), offset).first;
-  const bool after_previous = at == order.begin() || std::prev(at)->second < offset;
-  const bool before_next = std::next(at) == order.end() || offset < std::next(at)->second;
-  if (!after_previous || !before_next) complain("G4 " + body + " is out of its producer's order");
+  const auto out_of_order = [&](const auto& other) {
+    complain("G4 " + body + " at " + std::to_string(offset) + " is out of its producer's order: " +
+             std::to_string(other.first) + " is at " + std::to_string(other.second));
+  };
+  if (at != order.begin() && std::prev(at)->second > offset) out_of_order(*std::prev(at));
+  if (std::next(at) != order.end() && std::next(at)->second < offset) out_of_order(*std::next(at));
 }
 
-void Oracle::held_by_two(const std::string& body, const std::string& who) {
-  complain("G2 " + body + " is held by two: " + who);
-}
-
-void Oracle::found_dead(const std::string& body, const Meta& meta) {
-  Message& message = of(body);
-  ++message.dead;
-  std::uint64_t nacks = 0, deaths = 0, rejects = 0;
-  for (const Failure& failure : meta.history) {
-    nacks += failure.kind == FailureKind::nack ? 1 : 0;
-    deaths += failure.kind == FailureKind::death ? 1 : 0;
-    rejects += failure.kind == FailureKind::reject ? 1 : 0;
-  }
-  const std::string counts = body + " is dead after " + std::to_string(nacks) + " nacks, " +
-                             std::to_string(deaths) + " deaths, " + std::to_string(rejects) +
-                             " rejects; ";
-  if (!meta.origin || meta.origin->queue != "orders") complain("G3 " + counts + "without origin");
-  if (nacks > message.nacked || rejects > message.rejected) {
-    complain("G3 " + counts + "its workers said less");
-  }
-  if (deaths > workers_lost_) complain("G3 " + counts + "fewer workers were lost");
-  if (rejects == 0 && nacks + deaths < max_attempts_) complain("G3 " + counts + "too early");
-}
-
-void Oracle::at_rest(std::uint64_t chunks_left) {
+void Oracle::at_rest(const Counters& hub) {
   for (const auto& [body, message] : messages_) {
-    if (message.confirmed && message.processed == 0 && message.dead == 0) {
+    if (message.confirmed && message.processed == 0 && !message.dead_offset) {
       complain("G1 " + body + " was confirmed, and neither processed nor found dead");
     }
     const Fate fate = fate_of(body);
     const bool must_die = fate == Fate::poison || fate == Fate::rejected;
     if (must_die && message.processed > 0) complain("G3 " + body + " cannot have been processed");
   }
-  if (chunks_left != 0) {
-    complain("G7 at rest the store still holds " + std::to_string(chunks_left) + " chunks");
-  }
+  const auto differ = [&](const char* what, std::uint64_t said, std::uint64_t is) {
+    if (said == is) return;
+    complain(std::string("G7 the hub has counted ") + std::to_string(said) + ' ' + what +
+             ", there are " + std::to_string(is));
+  };
+  differ("accepted", hub.accepted, by_offset_.size());
+  differ("dead", hub.dead, dead_count());
+  differ("acked", hub.acked, by_offset_.size() - dead_count());
+  differ("waiting", hub.waiting, 0);
 }
 
 std::size_t Oracle::processed_count() const {
-  return static_cast<std::size_t>(std::count_if(
-      messages_.begin(), messages_.end(), [](const auto& m) { return m.second.processed > 0; }));
+  return count(messages_, [](const Message& message) { return message.processed > 0; });
 }
 std::size_t Oracle::processed_twice_count() const {
-  return static_cast<std::size_t>(std::count_if(
-      messages_.begin(), messages_.end(), [](const auto& m) { return m.second.processed > 1; }));
+  return count(messages_, [](const Message& message) { return message.processed > 1; });
 }
 std::size_t Oracle::dead_count() const {
-  return static_cast<std::size_t>(std::count_if(messages_.begin(), messages_.end(),
-                                                [](const auto& m) { return m.second.dead > 0; }));
+  return count(messages_, [](const Message& message) { return message.dead_offset.has_value(); });
 }
 
 }  // namespace pawl::testing

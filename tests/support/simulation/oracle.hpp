@@ -1,41 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
-// Oracle: sees only what producers were told, what workers were handed and answered, and what is
-// found among the dead letters; never the hub. Says which promise was broken, with the first thing
-// that shows it.
+// Oracle of one queue: sees only what producers were told, what workers were handed and answered,
+// and what is found among the dead letters; never the hub. Says which promise was broken, with the
+// first thing that shows it. docs/testing.md tells how to add a rule.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
+
+#include <pawl/policy.hpp>
 
 #include "core/chunk/meta.hpp"
+#include "core/protocol/messages.hpp"
+#include "core/time.hpp"
 
 namespace pawl::testing {
 
-// "P:17" is the seventeenth message of the producer P; "A3:2" the second of the third life of an
+// "P:17" is the seventeenth message of the producer P; "A~3:2" the second of the third life of an
 // anonymous one. What workers do with it follows from the number alone.
 enum class Fate : std::uint8_t { acked, acked_later, rejected, always_nacked, poison };
 Fate fate_of(const std::string& body);
 
 class Oracle {
  public:
-  explicit Oracle(std::uint32_t max_attempts) : max_attempts_(max_attempts) {}
+  struct Expectation {
+    std::string queue;
+    QueuePolicy policy;
+    bool wall_jumps = false;  // a restart may then find a later time: back-offs look too short
+    // A message whose life is told to `tell`, line by line.
+    std::string watched{};
+    std::function<void(const std::string&)> tell{};
+  };
+  explicit Oracle(Expectation expected) : expected_(std::move(expected)) {}
 
+  // What producers were told.
   void confirmed(const std::string& body, std::optional<std::uint64_t> offset);
-  // In a DELIVER that reached a worker.
-  void handed(const std::string& body, std::uint64_t offset);
+  void refused(const std::string& body);
+
+  // What passed between the hub and a worker, as the worker saw it.
+  struct Handed {
+    std::uint64_t lease = 0, offset = 0;
+    std::uint32_t attempt = 1;
+    bool redelivered = false;
+  };
+  void handed(const std::string& worker, const std::string& body, Handed what, Instant now);
+  // On its way to the worker, which is to hold nothing else: if it dies now, this is to blame.
+  void sent_alone(const std::string& worker, const std::string& body) {
+    sessions_[worker].sent_alone.insert(body);
+  }
+  void answered(const std::string& worker, protocol::Verb verb, std::uint64_t offset, Instant now);
+  // It comes back on a new connection with these in hand: what else it was handed it has dropped.
+  void resumes(const std::string& worker, const std::vector<protocol::Hello::Held>& held);
+  // Its process died, or a hub did not know its session any more.
+  void session_lost(const std::string& worker, Instant now);
+  // What the hub had not synced may be gone: it may know less of a session than its worker.
+  void store_was_cut();
+
+  // What the application did.
+  void processed(const std::string& body) {
+    ++of(body).processed;
+    tell(body, "is processed");
+  }
   // Two workers believe at once that it is theirs.
   void held_by_two(const std::string& body, const std::string& who);
-  void processed(const std::string& body) { ++of(body).processed; }
-  void nacked(const std::string& body) { ++of(body).nacked; }
-  void rejected(const std::string& body) { ++of(body).rejected; }
-  // A worker died, or lost its session. What it had been handed, or was on its way to it, may be
-  // blamed.
-  void worker_lost() { ++workers_lost_; }
-  void found_dead(const std::string& body, const Meta& meta);
-  // After the network has healed and everything has come to rest.
-  void at_rest(std::uint64_t chunks_left);
+  void found_dead(const std::string& body, std::uint64_t dead_offset, const Meta& meta,
+                  Instant now);
+
+  // After the network has healed and everything has come to rest: the hub's own counters.
+  struct Counters {
+    std::uint64_t accepted = 0, acked = 0, dead = 0, waiting = 0;
+  };
+  void at_rest(const Counters& hub);
   void complain(const std::string& what);
 
   const std::string& fault() const { return fault_; }
@@ -46,20 +85,54 @@ class Oracle {
 
  private:
   struct Message {
-    bool confirmed = false;
-    std::optional<std::uint64_t> offset;
-    std::uint32_t processed = 0, nacked = 0, rejected = 0, dead = 0;
+    std::optional<std::uint64_t> offset, dead_offset;
+    bool confirmed = false, refused = false;
+    std::uint32_t processed = 0;
+    // What may have counted as a failure: it was said, or nobody can say that it was not.
+    std::uint32_t nacked = 0, rejected = 0, died_alone = 0, timed_out = 0;
+    std::uint32_t failures() const { return nacked + rejected + died_alone + timed_out; }
+    std::uint32_t nacked_attempt = 0;  // the last nack was of this attempt
+    Instant nacked_at{};
+    std::uint32_t failures_then = 0;
   };
-  Message& of(const std::string& body) { return messages_[body]; }
-  void place(const std::string& body, std::uint64_t offset);
+  // What a session was handed, by offset.
+  struct Held {
+    Message* message = nullptr;
+    Instant since{};
+    std::uint32_t attempt = 1;
+    bool is_answered = false;
+  };
+  struct Session {
+    std::map<std::uint64_t, Held> held;
+    std::set<std::string> sent_alone;  // and perhaps never arrived
+    bool is_uncertain = false;
+    std::uint64_t last_lease = 0;
+    std::optional<std::uint64_t> last_fresh;
+  };
+  using Messages = std::map<std::string, Message>;
 
-  std::uint32_t max_attempts_;
-  std::map<std::string, Message> messages_;
+  Message& of(const std::string& body) { return messages_[body]; }
+  void tell(const std::string& body, const std::string& what) const {
+    if (expected_.tell && body == expected_.watched) expected_.tell(body + ' ' + what);
+  }
+  void place(const std::string& body, std::uint64_t offset);
+  void check_order(const std::string& worker, const std::string& body, const Handed& what);
+  void check_attempt(const std::string& body, const Message& message, const Handed& what,
+                     Instant now);
+  void check_backoff(const std::string& body, const Message& message, const Handed& what,
+                     Instant now);
+  bool held_too_long(const Held& held, Instant now) const;
+  std::uint32_t possible_timeouts(std::uint64_t offset, Instant now) const;
+
+  Expectation expected_;
+  Messages messages_;
   std::map<std::uint64_t, std::string> by_offset_;
+  std::map<std::uint64_t, std::string> by_dead_offset_;
   std::map<std::string, std::map<std::uint64_t, std::uint64_t>>
       orders_;  // producer: number, offset
+  std::map<std::string, Session> sessions_;
   std::size_t confirmed_ = 0;
-  std::uint64_t workers_lost_ = 0;
+  bool store_was_cut_ = false;
   std::string fault_;
 };
 

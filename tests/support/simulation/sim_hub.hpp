@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// SimHub: the hub's process. The production machine and turn over a FaultyStore whose commits take
-// time; it is killed, loses its machine's power, is stopped, and its commits fail.
+// SimHub: the hub's process. The production machine, turn and clock over a FaultyStore whose
+// commits and reads take time; it is killed, loses its machine's power, is stopped, and its store
+// fails in every way that a disk has.
 #pragma once
 
 #include <deque>
@@ -8,57 +9,90 @@
 #include <string>
 #include <vector>
 
+#include "core/hub_clock.hpp"
 #include "patterns/hub/hub_machine.hpp"
 #include "patterns/hub/turn.hpp"
 #include "patterns/testing/faulty_store.hpp"
 #include "tests/support/simulation/mutation.hpp"
+#include "tests/support/simulation/oracle.hpp"
 
 namespace pawl::testing {
 
 class SimHub {
  public:
-  SimHub(HubConfig config, std::uint64_t seed, Mutation mutation);
+  struct Options {
+    HubConfig config;
+    std::uint64_t seed = 1;
+    Mutation mutation = Mutation::none;
+    // Of so many turns one is followed by a look at every invariant, and of so many commits one by
+    // a reload of the rows. Both cost more than what they look at.
+    std::uint64_t check_every = 1, reload_every = 3;
+  };
+  explicit SimHub(Options options);
 
   bool is_up() const { return machine_ != nullptr; }
-  void start(Now now);
+  // False if the disk is full: its supervisor tries again.
+  bool start(Instant now);
   void kill();
   void power_cut();
-  void fail_next_commit() { store_.fail_next_commit(); }
-  void receive(RoutedMessage message) { inbox_.push_back(std::move(message)); }
+  // SIGTERM: peers are told, the store is closed in order. What is to be sent last.
+  std::vector<RoutedMessage> stop(Instant now);
 
-  // Turns until nothing more is to be done at once. What goes to peers is appended to `out`. False
-  // if a commit failed and the machine was begun anew: `out` holds what it said last.
-  bool run(Now now, std::vector<RoutedMessage>& out);
+  void fail_next_commit(bool sync_failed) { store_.fail_next_commit(sync_failed); }
+  void fail_next_read() { store_.fail_next_read(); }
+  void fill_disk_until(Instant until, bool to_the_last_byte);
+  void slow_disk_until(Instant until) { slow_until_ = until; }
+  void jump_wall_clock(Duration by) { wall_ahead_ += by; }
+  void heal();
+
+  void receive(RoutedMessage message);
+  // Turns until nothing more is to be done at once. What goes to peers is appended to `out`.
+  enum class End { none, reopened, process };
+  End run(Instant now, std::vector<RoutedMessage>& out);
   // When it wakes up: at its own deadline, when its commit is done, or at once for what has come
   // in.
   Instant next_deadline() const;
-  void on_unreachable(const std::string& connection);
+  void on_unsent(const std::vector<RoutedMessage>& messages);
 
+  // What it would write to its log.
+  std::vector<std::string> take_notes() {
+    return turn_ ? machine_->take_notes() : std::vector<std::string>();
+  }
   // What a reload of the rows did not give back, or nothing.
   const std::string& fault() const { return fault_; }
   std::uint64_t commits() const { return commits_; }
   std::size_t chunks_left() const { return store_.written().count(Space::chunks); }
+  Oracle::Counters counters(const std::string& queue) const;
 
  private:
-  bool turn(Now now, std::vector<RoutedMessage>& out);
+  Store& store() { return mutated_ ? *mutated_ : static_cast<Store&>(store_); }
+  Now read_clocks(Instant now);
+  End turn(Now now, std::vector<RoutedMessage>& out);
+  End begin_anew(const Turn::Failure& failure, Now now, std::vector<RoutedMessage>& out);
+  void plan_store(Instant now);
   void fall_asleep(Now now);
+  void drop_machine();
   void check_reload(Now now);
 
-  HubConfig config_;
-  Mutation mutation_;
+  Options options_;
+  HubConfig config_;  // mutated
   Random random_;
   FaultyStore store_;
   std::unique_ptr<Store> mutated_;  // stands before store_
   SeededEntropy entropy_;
   std::uint64_t machine_boots_ = 1;
+  HubClock clock_{{}, {}, {}};
+  Duration wall_ahead_{};
   std::unique_ptr<HubMachine> machine_;
   std::unique_ptr<Turn> turn_;
   std::deque<RoutedMessage> inbox_;
-  Instant commit_done_at_ = never;
+  Instant commit_done_at_ = never, read_done_at_ = never;
+  Instant slow_until_{}, full_until_ = never;
+  Instant reopen_at_ = never;  // the store did not reopen: it is tried again
   Instant wake_at_{};
   std::string sealed_digest_;
   std::vector<Put> sealed_producers_;
-  std::uint64_t commits_ = 0;
+  std::uint64_t commits_ = 0, turns_ = 0;
   std::string fault_;
 };
 

@@ -6,7 +6,7 @@
 namespace pawl::testing {
 
 std::string SimNetwork::connect(std::size_t peer) {
-  const std::string connection = "connection-" + std::to_string(next_connection_++);
+  std::string connection = "c" + std::to_string(next_connection_++);
   connections_[connection].peer = peer;
   return connection;
 }
@@ -16,19 +16,67 @@ void SimNetwork::cut(const std::string& connection) {
   std::erase_if(under_way_, [&](const auto& one) { return one.second.connection == connection; });
 }
 
+void SimNetwork::cut_all(std::size_t peer) {
+  std::vector<std::string> gone;
+  for (const auto& [name, connection] : connections_) {
+    if (connection.peer == peer) gone.push_back(name);
+  }
+  for (const std::string& name : gone) cut(name);
+}
+
+void SimNetwork::close(const std::string& connection) {
+  const auto found = connections_.find(connection);
+  if (found == connections_.end()) return;
+  found->second.closed = true;
+  std::erase_if(under_way_, [&](const auto& one) {
+    return one.second.connection == connection && !one.second.to_hub;
+  });
+}
+
+bool SimNetwork::is_up(const std::string& connection) const {
+  return peer_of(connection).has_value();
+}
+
 std::optional<std::size_t> SimNetwork::peer_of(const std::string& connection) const {
   const auto found = connections_.find(connection);
-  return found == connections_.end() ? std::nullopt : std::optional(found->second.peer);
+  if (found == connections_.end() || found->second.closed) return std::nullopt;
+  return found->second.peer;
+}
+
+void SimNetwork::block(std::size_t peer, bool to_hub, Instant until) {
+  Instant& blocked = links_.at(peer).blocked_until.at(to_hub ? 1 : 0);
+  blocked = std::max(blocked, until);
+  // What is under way is held back too, in its order.
+  std::map<Moment, Packet> later;
+  for (auto at = under_way_.begin(); at != under_way_.end() && at->first.first < until;) {
+    const auto connection = connections_.find(at->second.connection);
+    const bool is_held = at->second.to_hub == to_hub && connection != connections_.end() &&
+                         connection->second.peer == peer;
+    auto node = is_held ? under_way_.extract(at++) : (++at, std::map<Moment, Packet>::node_type());
+    if (!is_held) continue;
+    node.key().first = until;
+    Instant& last = connection->second.last.at(to_hub ? 1 : 0);
+    last = std::max(last, until);
+    later.insert(std::move(node));
+  }
+  under_way_.merge(later);
+}
+
+void SimNetwork::heal() {
+  for (Link& link : links_) link = {};
 }
 
 void SimNetwork::send(Packet packet, Instant now, Instant not_before) {
   const auto found = connections_.find(packet.connection);
-  if (found == connections_.end()) return;
-  Instant& last = packet.to_hub ? found->second.last_to_hub : found->second.last_to_peer;
-  const bool slow = random_.below(50) == 0;
-  const Duration delay(static_cast<std::int64_t>(100 + random_.below(slow ? 60'000 : 3'000)));
-  last = std::max({last, now + delay, not_before});
-  under_way_.emplace(std::pair(last, next_packet_++), std::move(packet));
+  if (found == connections_.end() || found->second.closed) return;
+  const Link& link = links_[found->second.peer];
+  const std::size_t direction = packet.to_hub ? 1 : 0;
+  Instant& last = found->second.last[direction];
+  const bool is_slow = now < link.slow_until || random_.below(50) == 0;
+  const auto most = static_cast<std::uint64_t>(unit_.count()) / (is_slow ? 20 : 300);
+  const Duration delay(static_cast<std::int64_t>(100 + random_.below(most)));
+  last = std::max({last, now + delay, not_before, link.blocked_until[direction]});
+  under_way_.emplace(Moment(last, next_packet_++), std::move(packet));
 }
 
 Instant SimNetwork::next_arrival() const {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// SimNetwork: connections as libzmq makes them look. In order and whole on one connection, delayed
-// by a few ms; cut, everything under way vanishes; a socket that reconnects has another routing id.
+// SimNetwork: connections as libzmq makes them look. In order and whole on one connection, delayed;
+// cut, everything under way vanishes; a socket that connects again has another routing id, and what
+// its peer had sent on the former one may arrive after what it sends on the new one. A partition
+// holds back what is under way: TCP sends it again when it ends.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/random.hpp"
 #include "core/time.hpp"
@@ -16,19 +20,32 @@ namespace pawl::testing {
 
 class SimNetwork {
  public:
-  explicit SimNetwork(std::uint64_t seed) : random_(seed) {}
+  // Delays grow with `unit`, a lease: three of a thousand at most, seldom one of twenty.
+  SimNetwork(std::uint64_t seed, Duration unit, std::size_t peers)
+      : random_(seed), unit_(unit), links_(peers) {}
 
   struct Packet {
     std::string connection;
     bool to_hub = false;
     WireMessage message;
+    std::size_t hub = 0;  // which, if it goes to one
   };
 
   // A new connection of the peer with this number.
   std::string connect(std::size_t peer);
+  // Both sides lose it, with everything under way.
   void cut(const std::string& connection);
-  bool is_up(const std::string& connection) const { return connections_.count(connection) != 0; }
+  // All that the peer has or had: its hub is gone.
+  void cut_all(std::size_t peer);
+  // The peer has closed it: what it had sent still arrives.
+  void close(const std::string& connection);
+  bool is_up(const std::string& connection) const;
   std::optional<std::size_t> peer_of(const std::string& connection) const;
+
+  // Nothing of this peer arrives at its hub, or nothing of the hub at it, until then.
+  void block(std::size_t peer, bool to_hub, Instant until);
+  void slow_down(std::size_t peer, Instant until) { links_[peer].slow_until = until; }
+  void heal();
 
   // `not_before`: the other side is down until then; ZeroMQ keeps what is sent meanwhile.
   void send(Packet packet, Instant now, Instant not_before = {});
@@ -39,12 +56,21 @@ class SimNetwork {
  private:
   struct Connection {
     std::size_t peer = 0;
-    Instant last_to_hub{}, last_to_peer{};
+    bool closed = false;
+    std::array<Instant, 2> last{};  // arrivals: to the peer, to the hub
   };
+  struct Link {
+    std::array<Instant, 2> blocked_until{};
+    Instant slow_until{};
+  };
+  using Moment = std::pair<Instant, std::uint64_t>;
+
   Random random_;
+  Duration unit_;
+  std::vector<Link> links_;
   std::uint64_t next_connection_ = 1, next_packet_ = 1;
   std::map<std::string, Connection> connections_;
-  std::map<std::pair<Instant, std::uint64_t>, Packet> under_way_;
+  std::map<Moment, Packet> under_way_;
 };
 
 }  // namespace pawl::testing

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// What workers were handed and answered, and what is among the dead letters (G2, G3, G7).
+#include <algorithm>
+
+#include "tests/support/simulation/oracle.hpp"
+
+namespace pawl::testing {
+namespace {
+
+// Time of the hub's may run 5 % faster or slower than the clock that we look at.
+constexpr double hub_time_spread = 0.05;
+
+Duration shortest_backoff(const Backoff& backoff, std::uint32_t failures) {
+  double us = static_cast<double>(Duration(backoff.initial).count());
+  for (std::uint32_t i = 1; i < failures; ++i) us *= backoff.factor;
+  us = std::min(us, static_cast<double>(Duration(backoff.max).count()));
+  us *= (1.0 - backoff.jitter) * (1.0 - hub_time_spread);
+  return Duration(static_cast<Duration::rep>(us)) - std::chrono::milliseconds(1);
+}
+
+}  // namespace
+
+// Also what a worker that stands still was about to answer: its hub may have given it up.
+bool Oracle::held_too_long(const Held& held, Instant now) const {
+  const Duration limit = expected_.policy.handler_timeout;
+  return limit > Duration{} && now - held.since >= limit - limit / 10;
+}
+
+std::uint32_t Oracle::possible_timeouts(std::uint64_t offset, Instant now) const {
+  std::uint32_t count = 0;
+  for (const auto& [name, session] : sessions_) {
+    const auto held = session.held.find(offset);
+    if (held != session.held.end() && held_too_long(held->second, now)) ++count;
+  }
+  return count;
+}
+
+void Oracle::handed(const std::string& worker, const std::string& body, Handed what, Instant now) {
+  tell(body, "is handed to " + worker + " as attempt " + std::to_string(what.attempt) + " at " +
+                 std::to_string(what.offset));
+  place(body, what.offset);
+  Message& message = of(body);
+  check_attempt(body, message, what, now);
+  check_backoff(body, message, what, now);
+  check_order(worker, body, what);
+  Session& session = sessions_[worker];
+  session.sent_alone.erase(body);
+  const auto held = session.held.find(what.offset);
+  if (held != session.held.end() && held_too_long(held->second, now)) ++message.timed_out;
+  session.held.insert_or_assign(what.offset, Held{&message, now, what.attempt, false});
+}
+
+// Leases grow, and what is handed out for the first time comes in the order of the log, unless the
+// hub has lost the rows that say what was (G2, G4).
+void Oracle::check_order(const std::string& worker, const std::string& body, const Handed& what) {
+  Session& session = sessions_[worker];
+  if (what.lease < session.last_lease) {
+    complain("G2 " + worker + " was given a lease with a lower number than the one before");
+  }
+  session.last_lease = what.lease;
+  if (what.redelivered || store_was_cut_) return;
+  if (session.last_fresh && what.offset <= *session.last_fresh) {
+    complain("G4 " + body + " was handed to " + worker + " after what was accepted later");
+  }
+  session.last_fresh = what.offset;
+}
+
+// G3: no more failures than max_attempts, and none that nobody saw. A bystander that is blamed is
+// one that nobody saw.
+void Oracle::check_attempt(const std::string& body, const Message& message, const Handed& what,
+                           Instant now) {
+  const std::string said = body + " is handed out as attempt " + std::to_string(what.attempt);
+  if (what.attempt > expected_.policy.max_attempts) {
+    complain("G3 " + said + " of " + std::to_string(expected_.policy.max_attempts));
+  }
+  const std::uint32_t seen = message.failures() + possible_timeouts(what.offset, now);
+  if (what.attempt - 1 > seen) {
+    complain("G3 " + said + ", but only " + std::to_string(seen) + " failures could be seen");
+  }
+  // Failures that were not synced are forgotten when the power is lost, and only then.
+  if (what.attempt < message.nacked_attempt && !store_was_cut_) {
+    complain("G3 " + said + ", after attempt " + std::to_string(message.nacked_attempt));
+  }
+}
+
+void Oracle::check_backoff(const std::string& body, const Message& message, const Handed& what,
+                           Instant now) {
+  if (expected_.wall_jumps || message.nacked_attempt == 0) return;
+  if (what.attempt != message.nacked_attempt + 1) return;
+  if (message.failures() != message.failures_then) return;
+  if (possible_timeouts(what.offset, now) > 0) return;
+  const Duration least = shortest_backoff(expected_.policy.backoff, message.nacked_attempt);
+  if (now - message.nacked_at >= least) return;
+  complain("G3 " + body + " is tried again after " +
+           std::to_string((now - message.nacked_at).count() / 1000) + " ms, " +
+           std::to_string(least.count() / 1000) + " ms are the least");
+}
+
+void Oracle::answered(const std::string& worker, protocol::Verb verb, std::uint64_t offset,
+                      Instant now) {
+  Session& session = sessions_[worker];
+  const auto found = session.held.find(offset);
+  if (found == session.held.end() || found->second.is_answered) return;  // sent again
+  Held& held = found->second;
+  tell(by_offset_.at(offset),
+       worker + " answers " + std::to_string(static_cast<int>(verb)) + " (verb)");
+  if (held_too_long(held, now)) ++held.message->timed_out;
+  if (verb == protocol::Verb::extend) {
+    held.since = now;
+    return;
+  }
+  if (verb == protocol::Verb::give_back) {
+    session.held.erase(found);
+    return;
+  }
+  held.is_answered = true;
+  Message& message = *held.message;
+  if (verb == protocol::Verb::reject) ++message.rejected;
+  if (verb != protocol::Verb::nack) return;
+  ++message.nacked;
+  message.failures_then = message.failures();
+  message.nacked_at = now;
+  message.nacked_attempt = held.attempt;
+}
+
+void Oracle::resumes(const std::string& worker, const std::vector<protocol::Hello::Held>& held) {
+  std::erase_if(sessions_[worker].held, [&](const auto& one) {
+    return !one.second.is_answered && std::none_of(held.begin(), held.end(), [&](const auto& kept) {
+      return one.first >= kept.range.offset && one.first < kept.range.offset + kept.range.length;
+    });
+  });
+}
+
+// The hub blames a message for a death only if its worker held nothing else, as the hub sees it:
+// what was not answered is held, and what was answered may not have reached it.
+void Oracle::session_lost(const std::string& worker, Instant now) {
+  Session& session = sessions_[worker];
+  std::size_t open = 0;
+  for (auto& [offset, held] : session.held) {
+    open += held.is_answered ? 0 : 1;
+    if (held.is_answered || !held_too_long(held, now)) continue;
+    ++held.message->timed_out;
+    session.is_uncertain = true;  // the hub may have taken others away from it
+  }
+  for (auto& [offset, held] : session.held) {
+    const bool may_be_blamed =
+        session.is_uncertain || (open == 1 && !held.is_answered) || open == 0;
+    if (may_be_blamed) ++held.message->died_alone;
+    tell(by_offset_.at(offset),
+         "was with " + worker + ", whose session is lost" +
+             (may_be_blamed ? ": it may be blamed" : " with " + std::to_string(open) + " open"));
+  }
+  for (const std::string& body : session.sent_alone) {
+    ++of(body).died_alone;
+    tell(body, "was alone on its way to " + worker + ": it may be blamed");
+  }
+  session = {};
+}
+
+void Oracle::store_was_cut() {
+  store_was_cut_ = true;
+  for (auto& [name, session] : sessions_) session.is_uncertain = true;
+}
+
+void Oracle::held_by_two(const std::string& body, const std::string& who) {
+  complain("G2 " + body + " is held by two: " + who);
+}
+
+void Oracle::found_dead(const std::string& body, std::uint64_t dead_offset, const Meta& meta,
+                        Instant now) {
+  Message& message = of(body);
+  std::uint32_t nacks = 0, deaths = 0, rejects = 0, timeouts = 0, overflows = 0;
+  for (const Failure& failure : meta.history) {
+    nacks += failure.kind == FailureKind::nack ? 1 : 0;
+    deaths += failure.kind == FailureKind::death ? 1 : 0;
+    rejects += failure.kind == FailureKind::reject ? 1 : 0;
+    timeouts += failure.kind == FailureKind::timeout ? 1 : 0;
+    overflows += failure.kind == FailureKind::overflow ? 1 : 0;
+  }
+  const std::string counts = body + " is dead after " + std::to_string(nacks) + " nacks, " +
+                             std::to_string(deaths) + " deaths, " + std::to_string(timeouts) +
+                             " time-outs, " + std::to_string(rejects) + " rejects; ";
+  if (message.dead_offset && *message.dead_offset != dead_offset) {
+    complain("G7 " + counts + "it lies twice among the dead letters");
+  }
+  message.dead_offset = dead_offset;
+  const std::string& there = by_dead_offset_.emplace(dead_offset, body).first->second;
+  if (there != body) complain("G7 " + body + " lies where " + there + " lay");
+  if (!meta.origin || meta.origin->queue != expected_.queue) {
+    complain("G3 " + counts + "without origin");
+  } else {
+    place(body, meta.origin->offset);
+  }
+  if (nacks > message.nacked || rejects > message.rejected) {
+    complain("G3 " + counts + "its workers said less");
+  }
+  if (deaths > message.died_alone) complain("G3 " + counts + "it was not the only one");
+  // Its worker may hold it still, and not know better.
+  const std::uint32_t possible = message.offset ? possible_timeouts(*message.offset, now) : 0;
+  if (timeouts > message.timed_out + possible) complain("G3 " + counts + "nobody took that long");
+  const bool drops = expected_.policy.overflow == Overflow::drop_oldest;
+  if (overflows > 0 && !drops) complain("G3 " + counts + "dropped by a queue that drops nothing");
+  const std::uint32_t failures = nacks + deaths + timeouts;
+  if (rejects + overflows == 0 && failures < expected_.policy.max_attempts) {
+    complain("G3 " + counts + "too early");
+  }
+  if (failures > expected_.policy.max_attempts) complain("G3 " + counts + "too late");
+}
+
+}  // namespace pawl::testing
