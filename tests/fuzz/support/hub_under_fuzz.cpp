@@ -45,7 +45,7 @@ void HubUnderFuzz::say(const std::string& connection, const protocol::Message& m
 }
 
 void HubUnderFuzz::unreachable(const std::string& connection) {
-  machine_->on_unreachable(connection);
+  machine_->on_unsent({{connection, {protocol::encode(protocol::Beat{.number = 1}), {}}}});
   machine_->check_invariants();
 }
 
@@ -76,6 +76,7 @@ bool HubUnderFuzz::turn() {
     turn_->finish(now_, out);
     machine_->check_invariants();
     for (const RoutedMessage& message : out) check_said(message);
+    machine_->on_unsent({});
     EXPECT(machine_->staged_bytes() <= limits::commit_bytes_max);
     EXPECT(machine_->bodies_in_memory() <= limits::chunk_cache_bytes + limits::chunk_bytes_max);
     const bool moved = !out.empty() || turn_->commit_under_way() != was_under_way;
