@@ -10,7 +10,9 @@ namespace pawl::devices {
 constexpr std::size_t quoted_bytes_max = 128;
 
 std::string refuse_empty(const std::string& text) {
-  return text.empty() ? "\"\" is empty: give a value, or leave the option out" : "";
+  if (text.empty()) return "\"\" is empty: give a value, or leave the option out";
+  if (text.starts_with("--")) return quoted(text) + " is an option: give a value before it";
+  return "";
 }
 
 std::string refuse_bad_name(const std::string& text) {

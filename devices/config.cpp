@@ -266,15 +266,21 @@ void check_dead_letter(const Table& table, const std::string& name, const HubOpt
                "is needed: the name has " + std::to_string(name.size()) +
                    " characters, and NAME.dead would have more than 128");
   }
+  const std::string of = source_of_dead_letters(name, options);
+  if (!of.empty() && table.has("overflow") &&
+      options.queues.at(name).overflow == Overflow::drop_oldest) {
+    table.fail_at("overflow", "is not allowed: " + name + " holds the dead letters of " + of +
+                                  ", and has none of its own to drop to");
+  }
   if (!table.has("dead_letter")) return;
   if (target == name) table.fail_at("dead_letter", "is the queue itself: name another queue");
   if (dead_letters_come_back(name, options)) {
     table.fail_at("dead_letter", "is " + target + ", whose own dead letters come back to " + name +
                                      ": name a queue that nothing comes back from");
   }
-  if (const std::string source = source_of_dead_letters(name, options); !source.empty()) {
-    table.fail_at("dead_letter", "is not allowed: " + name + " holds the dead letters of " +
-                                     source + ", and what fails there rests there; leave it out");
+  if (!of.empty()) {
+    table.fail_at("dead_letter", "is not allowed: " + name + " holds the dead letters of " + of +
+                                     ", and what fails there rests there; leave it out");
   }
 }
 

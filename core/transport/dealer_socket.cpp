@@ -27,6 +27,7 @@ Result<DealerSocket> DealerSocket::connect(void* context, const std::string& end
   socket.set(ZMQ_RECONNECT_IVL, reconnect_ms);
   socket.set(ZMQ_RECONNECT_IVL_MAX, reconnect_ms_max);
   socket.set(ZMQ_IMMEDIATE, 0);
+  socket.set(ZMQ_IPV6, is_ipv6(endpoint) ? 1 : 0);
   if (zmq_connect(socket.get(), endpoint.c_str()) != 0) {
     return last_fault("cannot connect to " + endpoint);
   }

@@ -35,4 +35,8 @@ Fault check_endpoint(const std::string& endpoint, bool to_bind) {
                               (to_bind ? "65535, or *" : "65535")};
 }
 
+bool is_ipv6(const std::string& endpoint) {
+  return endpoint.starts_with("tcp://[");
+}
+
 }  // namespace pawl::transport

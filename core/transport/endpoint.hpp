@@ -12,4 +12,7 @@ namespace pawl::transport {
 // to 65535, or "*" where one binds: libzmq would wrap a larger one and listen elsewhere.
 Fault check_endpoint(const std::string& endpoint, bool to_bind);
 
+// tcp://[ADDRESS]:PORT. Other endpoints stay without IPv6: names would be looked up in it first.
+bool is_ipv6(const std::string& endpoint);
+
 }  // namespace pawl::transport

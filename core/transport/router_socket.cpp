@@ -73,6 +73,7 @@ Fault RouterSocket::bind(const std::string& endpoint) {
   if (endpoint.starts_with(ipc) && is_listened_to(endpoint.substr(ipc.size()))) {
     return {Code::denied, "cannot bind " + endpoint + ": another process listens there"};
   }
+  socket_.set(ZMQ_IPV6, is_ipv6(endpoint) ? 1 : 0);
   if (zmq_bind(socket_.get(), endpoint.c_str()) != 0) {
     if (zmq_errno() != ENODEV) return last_fault("cannot bind " + endpoint);
     return {Code::bad_name, "cannot bind " + endpoint +

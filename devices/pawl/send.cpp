@@ -102,8 +102,8 @@ class Sender {
     message_.headers = headers;
   }
 
-  Taken run(const Input& input) {
-    Taken taken;
+  // What was taken is told whatever ends it.
+  void run(const Input& input, Taken& taken) {
     try {
       if (named_) kept_ = producer_.kept(arguments_.wait + 1s);
       take_all(input, taken);
@@ -112,7 +112,6 @@ class Sender {
     } catch (const Unconfirmed&) {
       watch_.give_up();
     }
-    return taken;
   }
 
   bool forgotten() const { return kept_.forgotten; }
@@ -211,7 +210,7 @@ int send(const SendArguments& arguments, const Signals& signals) {
     SendWatch watch(producer, signals, arguments, input.size);
     try {
       Sender sender(arguments, *headers, producer, watch, sent);
-      taken = sender.run(input);
+      sender.run(input, taken);
       if (sender.forgotten()) {
         watch.say(
             "the device has forgotten producers that were idle for long: what this name "

@@ -193,9 +193,10 @@ WorkerOptions worker_options(const WorkArguments& arguments, std::uint64_t count
 struct Totals {
   std::uint64_t acked = 0, nacked = 0, rejected = 0, returned = 0, stale = 0;
   bool clean = true;
-  bool connected = false;
+  bool connected = false;  // at any time
 
   void add(const CloseResult& closed) {
+    connected = connected || closed.progress.received != 0;
     acked += closed.progress.acked;
     nacked += closed.progress.nacked;
     rejected += closed.progress.rejected;
@@ -218,8 +219,13 @@ bool run_worker(const WorkArguments& arguments, std::uint64_t count_max, WorkCon
                 ReturnDelays& delays, Totals& totals) {
   Worker worker(worker_options(arguments, count_max));
   if (!control.attend(&worker)) return false;
+  const bool may_wait = arguments.idle_exit == 0ms || arguments.idle_exit > 1s;
   RunEnd end = RunEnd::closed;
   try {
+    if (worker.wait_open(may_wait ? 1s : 0s)) totals.connected = true;
+    if (may_wait && !totals.connected && !control.stopping()) {
+      std::fprintf(stderr, "pawl work: waiting for a device at %s\n", arguments.endpoint.c_str());
+    }
     if (arguments.command.empty()) {
       end = worker.run_batch(Print(control));
     } else {

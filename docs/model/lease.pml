@@ -406,12 +406,12 @@ inline recover_session(w) {
 #endif
 }
 
-/* A HELLO that a later one of the same peer has overtaken is obeyed all the same: README.md, "What
-   it has found". With HELLO_NUMBERED it is told by its number and ignored. */
-#ifdef HELLO_NUMBERED
-#define is_obeyed(w) (late[w].token == live.token[w] && !late[w].overtaken)
-#else
+/* HubMachine::on_hello: one that a later HELLO of the same peer has overtaken is told by its number
+   and refused. */
+#ifdef HELLO_NOT_NUMBERED
 #define is_obeyed(w) (late[w].token == live.token[w])
+#else
+#define is_obeyed(w) (late[w].token == live.token[w] && !late[w].overtaken)
 #endif
 inline on_late_hello(w) {
   if

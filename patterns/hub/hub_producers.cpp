@@ -161,7 +161,9 @@ Fault HubMachine::judge_part(const Queue& queue, const Handle& handle, const Sen
                              const Slice& chunk) const {
   if (part.epoch != handle.epoch ||
       queue.producers.at(handle.source).row.set.epoch != handle.epoch) {
-    return {Code::fenced, "a newer producer of this name has opened the queue"};
+    return {Code::fenced,
+            "a newer producer of this name has opened the queue: end one of the two, or give it "
+            "another name"};
   }
   if (chunk.size > limits::chunk_bytes_aim && part.count > 1) {
     return {Code::too_large, "a chunk is at most 128 KiB, or one larger entry"};
@@ -178,9 +180,6 @@ Fault HubMachine::judge_part(const Queue& queue, const Handle& handle, const Sen
       handle.used_bytes >= handle.granted_bytes) {
     return {Code::retry, "more was sent than CREDIT allows"};
   }
-  if (free_bytes_ == 0) {
-    return {Code::no_space, "the hub's disk is at its reserve: free space or let workers go on"};
-  }
   return {};
 }
 
@@ -190,6 +189,8 @@ void HubMachine::accept_part(Session& session, Handle& handle, const Send::Part&
   ProducerSet& set = queue.producers.at(handle.source).row.set;
   const std::uint64_t end = part.seq + part.count;
   handle.refused.remove(part.seq, part.count);
+  // Once a message is refused, so is what follows it, but for what is kept already.
+  std::optional<Fault> refusal;
   for (std::uint64_t at = part.seq; at < end;) {
     ProducerSet::Piece piece = set.piece(at, end - at);
     if (piece.known) {
@@ -197,15 +198,20 @@ void HubMachine::accept_part(Session& session, Handle& handle, const Send::Part&
       at += piece.length;
       continue;
     }
+    const std::uint64_t unknown = piece.length;
     piece.length = std::min(piece.length, room(queue));
-    if (piece.length == 0) {
-      return refuse(session, handle, at, end - at,
-                    {Code::full, "the queue is at its max_messages or max_bytes"});
+    if (!refusal && free_bytes_ == 0) {
+      refusal = {Code::no_space,
+                 "the hub's disk is at its reserve: free space or let workers go on"};
+    } else if (!refusal && piece.length == 0) {
+      refusal = {Code::full, "the queue is at its max_messages or max_bytes"};
+    } else if (!refusal && !set.insert(piece.first, piece.length)) {
+      refusal = {Code::retry, "too many gaps in this producer's sequences: send the lowest first"};
     }
-    if (!set.insert(piece.first, piece.length)) {
-      return refuse(
-          session, handle, at, end - at,
-          {Code::retry, "too many gaps in this producer's sequences: send the lowest first"});
+    if (refusal) {
+      refuse(session, handle, at, unknown, *refusal);
+      at += unknown;
+      continue;
     }
     const bool whole = piece.length == part.count;
     const Slice entries = whole ? chunk : cut(chunk, at - part.seq, piece.length);

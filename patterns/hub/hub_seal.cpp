@@ -226,7 +226,13 @@ std::optional<Duration> HubMachine::time_to_next_deadline(Now now) {
     least = std::min(least.value_or(in), in);
   };
   if (!sessions_.empty()) consider(next_maintenance_ - now.mono);
-  if (!deadlines_.empty()) consider(deadlines_.begin()->first - now.mono);
+  if (!deadlines_.empty()) {
+    // One that has passed waits for the socket to be read to its end; it is not looked at each
+    // turn.
+    const bool waits = overdue_since_ != never;
+    consider(std::max(deadlines_.begin()->first, waits ? overdue_since_ + overdue_max : Instant{}) -
+             now.mono);
+  }
   if (!due_.empty()) consider(due_.begin()->first - now.hub);
   if (hold_until_ != Instant{}) consider(hold_until_ - now.mono);
   // The machine's own sleep is no stall.

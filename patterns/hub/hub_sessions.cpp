@@ -305,7 +305,7 @@ void HubMachine::expire_sessions(Now now, bool socket_was_empty) {
     return;
   }
   if (overdue_since_ == never) overdue_since_ = now.mono;
-  if (!socket_was_empty && now.mono - overdue_since_ < std::chrono::seconds(1)) return;
+  if (!socket_was_empty && now.mono - overdue_since_ < overdue_max) return;
   while (!deadlines_.empty() && deadlines_.begin()->first <= now.mono) {
     const SessionId id = deadlines_.begin()->second;
     Session& session = *find_session(id);

@@ -217,6 +217,7 @@ void ProducerMachine::on_refuse(const protocol::Refuse& refuse, Instant now,
 void ProducerMachine::on_refused_row(const protocol::Refuse::Row& row, Instant now,
                                      ProducerEffects& effects) {
   if (row.code == Code::fenced) {
+    put(effects.peer, protocol::Bye{});
     return session_.fail(Code::fenced, std::string(row.text), effects.peer);
   }
   if (is_transient(row.code) && wait_on_full(row, now)) {

@@ -79,6 +79,7 @@ void ProducerMachine::send_due(Instant now, ProducerEffects& effects) {
   Batch* batch = nullptr;
   while (Segment* segment = first_unsent(batch)) {
     if (segment->retry_at > now) break;
+    segment->retry_at = {};  // due: what it may wait for from here on is credit
     const std::uint32_t count = fits(*batch, *segment);
     if (count == 0) break;
     if (count < segment->count) {

@@ -93,6 +93,7 @@ SessionMachine::News SessionMachine::on_welcome(const protocol::Welcome& welcome
   beat_ = milliseconds(std::max(welcome.beat_ms, 1U));
   body_bytes_max_ = welcome.body_bytes_max;
   state_ = State::established;
+  failures_ = 0;
   beat_number_ = 0;
   echo_ = 0;
   beats_.clear();
@@ -107,7 +108,7 @@ SessionMachine::News SessionMachine::on_beat(const protocol::Beat& beat) {
   while (!beats_.empty() && beats_.front().number <= beat.echo) {
     believed_until_ = std::max(believed_until_, beats_.front().at + lease_);
     beats_.pop_front();
-    failures_ = rejections_ = 0;
+    rejections_ = 0;
   }
   return News::none;
 }
@@ -242,8 +243,8 @@ Duration SessionMachine::silence_max() const {
 }
 
 Duration SessionMachine::backoff() {
-  const Duration base =
-      std::min<Duration>(backoff_first * (1 << std::min(failures_, 10U)), backoff_max);
+  const std::uint32_t steps = std::min(std::max(failures_, rejections_), 10U);
+  const Duration base = std::min<Duration>(backoff_first * (1 << steps), backoff_max);
   ++failures_;
   // ± 20 %, so that a thousand peers of a restarted hub do not come back as one.
   const auto spread = static_cast<std::uint64_t>(base.count()) * 2 / 5;

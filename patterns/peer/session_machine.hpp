@@ -136,9 +136,9 @@ class SessionMachine {
   Duration lease_{};
   Duration beat_{};
   std::uint32_t body_bytes_max_ = 0;
-  // In a row, without a beat that was echoed between them.
-  std::uint32_t failures_ = 0;    // for the backoff
-  std::uint32_t rejections_ = 0;  // connections that ended with an ERROR 1xx
+  std::uint32_t failures_ = 0;  // connections in a row that brought no WELCOME
+  // That ended with an ERROR 1xx, in a row, without a beat that was echoed between them.
+  std::uint32_t rejections_ = 0;
   Instant greet_at_{};
   Instant greeted_at_{};
   Instant give_up_at_{};

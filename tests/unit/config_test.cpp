@@ -157,6 +157,8 @@ TEST_CASE("dead letters that would come back are refused, and those that rest ar
   CHECK(refusal("[queue.a]\n[queue.\"a.dead\"]\ndead_letter = \"c\"\n")
             .rfind("pawl.toml:3: queue.a.dead.dead_letter: is not allowed: a.dead holds", 0) == 0);
   CHECK(refusal("[queue.\"a.dead\"]\ndead_letter = \"c\"\n") == "accepted");
+  CHECK(refusal("[queue.a]\n[queue.\"a.dead\"]\noverflow = \"drop_oldest\"\n")
+            .rfind("pawl.toml:3: queue.a.dead.overflow: is not allowed: a.dead holds", 0) == 0);
   CHECK(refusal("[queue.a]\ndead_letter = \"c\"\n[queue.b]\ndead_letter = \"c\"\n") == "accepted");
   CHECK(refusal("[defaults]\ndead_letter = \"d\"\n[queue.d]\nmax_attempts = 1\n") == "accepted");
 }

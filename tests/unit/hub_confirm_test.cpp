@@ -296,3 +296,17 @@ TEST_CASE("G5 an OPEN overtaken by a resume is answered once, with one epoch") {
   hub.turn();
   CHECK(p.confirmed() == "1");
 }
+
+TEST_CASE("G5 what is kept already is confirmed again, though the disk is at its reserve by now") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  p.send("a,b");
+  hub.turn();
+  hub.store().set_free_bytes(0);
+  hub.turn();
+  p.send_part({1, p.epoch, 1, 1, 3, 0, 0, 0},
+              chunk_of({"a", "b", "c"}));  // confirms were lost, say
+  hub.turn();
+  CHECK(p.duplicates() == "1-2");
+  CHECK(p.refused() == "3:NO_SPACE");
+}

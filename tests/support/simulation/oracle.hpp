@@ -59,6 +59,9 @@ class Oracle {
   void session_lost(const std::string& worker, Instant now);
   // What the hub had not synced may be gone: it may know less of a session than its worker.
   void store_was_cut();
+  // The hub's process has died. What it had just handed out alone may never have left it, which it
+  // cannot know.
+  void hub_was_lost() { ++hub_losses_; }
 
   // What the application did.
   void processed(const std::string& body) {
@@ -91,7 +94,9 @@ class Oracle {
     // What may have counted as a failure: it was said, or nobody can say that it was not.
     std::uint32_t nacked = 0, rejected = 0, died_alone = 0, timed_out = 0;
     std::uint32_t failures() const { return nacked + rejected + died_alone + timed_out; }
-    std::uint32_t nacked_attempt = 0;  // the last nack was of this attempt
+    std::optional<std::uint32_t> suspect_since{};  // in losses of the hub
+    std::uint32_t nacked_attempt = 0;              // the last nack was of this attempt
+    std::uint64_t nacked_lease = 0;  // and lease: what came under an older one says nothing of it
     Instant nacked_at{};
     std::uint32_t failures_then = 0;
   };
@@ -100,6 +105,7 @@ class Oracle {
     Message* message = nullptr;
     Instant since{};
     std::uint32_t attempt = 1;
+    std::uint64_t lease = 0;
     bool is_answered = false;
   };
   struct Session {
@@ -116,6 +122,9 @@ class Oracle {
     if (expected_.tell && body == expected_.watched) expected_.tell(body + ' ' + what);
   }
   void place(const std::string& body, std::uint64_t offset);
+  std::uint32_t unseen_deaths(const Message& message) const {
+    return message.suspect_since ? hub_losses_ - *message.suspect_since : 0;
+  }
   void check_order(const std::string& worker, const std::string& body, const Handed& what);
   void check_attempt(const std::string& body, const Message& message, const Handed& what,
                      Instant now);
@@ -123,6 +132,8 @@ class Oracle {
                      Instant now);
   bool held_too_long(const Held& held, Instant now) const;
   std::uint32_t possible_timeouts(std::uint64_t offset, Instant now) const;
+  static bool may_be_blamed(const Session& session, const Held& held, std::size_t open);
+  std::uint32_t possible_deaths(const std::string& body, std::uint64_t offset) const;
 
   Expectation expected_;
   Messages messages_;
@@ -133,6 +144,7 @@ class Oracle {
   std::map<std::string, Session> sessions_;
   std::size_t confirmed_ = 0;
   bool store_was_cut_ = false;
+  std::uint32_t hub_losses_ = 0;
   std::string fault_;
 };
 

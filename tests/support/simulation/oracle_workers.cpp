@@ -26,6 +26,26 @@ bool Oracle::held_too_long(const Held& held, Instant now) const {
   return limit > Duration{} && now - held.since >= limit - limit / 10;
 }
 
+// The hub blames a message for a death only if its worker held nothing else, as the hub sees it:
+// what was not answered is held, and what was answered may not have reached it.
+bool Oracle::may_be_blamed(const Session& session, const Held& held, std::size_t open) {
+  return session.is_uncertain || (open == 1 && !held.is_answered) || open == 0;
+}
+
+// By the hub alone: it has given up a session whose worker does not know yet.
+std::uint32_t Oracle::possible_deaths(const std::string& body, std::uint64_t offset) const {
+  std::uint32_t count = 0;
+  for (const auto& [name, session] : sessions_) {
+    if (session.sent_alone.count(body) != 0) ++count;
+    const auto held = session.held.find(offset);
+    if (held == session.held.end()) continue;
+    const auto open = std::count_if(session.held.begin(), session.held.end(),
+                                    [](const auto& one) { return !one.second.is_answered; });
+    if (may_be_blamed(session, held->second, static_cast<std::size_t>(open))) ++count;
+  }
+  return count;
+}
+
 std::uint32_t Oracle::possible_timeouts(std::uint64_t offset, Instant now) const {
   std::uint32_t count = 0;
   for (const auto& [name, session] : sessions_) {
@@ -47,7 +67,7 @@ void Oracle::handed(const std::string& worker, const std::string& body, Handed w
   session.sent_alone.erase(body);
   const auto held = session.held.find(what.offset);
   if (held != session.held.end() && held_too_long(held->second, now)) ++message.timed_out;
-  session.held.insert_or_assign(what.offset, Held{&message, now, what.attempt, false});
+  session.held.insert_or_assign(what.offset, Held{&message, now, what.attempt, what.lease, false});
 }
 
 // Leases grow, and what is handed out for the first time comes in the order of the log, unless the
@@ -73,12 +93,15 @@ void Oracle::check_attempt(const std::string& body, const Message& message, cons
   if (what.attempt > expected_.policy.max_attempts) {
     complain("G3 " + said + " of " + std::to_string(expected_.policy.max_attempts));
   }
-  const std::uint32_t seen = message.failures() + possible_timeouts(what.offset, now);
+  const std::uint32_t seen = message.failures() + unseen_deaths(message) +
+                             possible_deaths(body, what.offset) +
+                             possible_timeouts(what.offset, now);
   if (what.attempt - 1 > seen) {
     complain("G3 " + said + ", but only " + std::to_string(seen) + " failures could be seen");
   }
   // Failures that were not synced are forgotten when the power is lost, and only then.
-  if (what.attempt < message.nacked_attempt && !store_was_cut_) {
+  const bool is_newer = what.lease > message.nacked_lease;
+  if (is_newer && what.attempt < message.nacked_attempt && !store_was_cut_) {
     complain("G3 " + said + ", after attempt " + std::to_string(message.nacked_attempt));
   }
 }
@@ -86,7 +109,7 @@ void Oracle::check_attempt(const std::string& body, const Message& message, cons
 void Oracle::check_backoff(const std::string& body, const Message& message, const Handed& what,
                            Instant now) {
   if (expected_.wall_jumps || message.nacked_attempt == 0) return;
-  if (what.attempt != message.nacked_attempt + 1) return;
+  if (what.attempt != message.nacked_attempt + 1 || what.lease < message.nacked_lease) return;
   if (message.failures() != message.failures_then) return;
   if (possible_timeouts(what.offset, now) > 0) return;
   const Duration least = shortest_backoff(expected_.policy.backoff, message.nacked_attempt);
@@ -109,11 +132,7 @@ void Oracle::answered(const std::string& worker, protocol::Verb verb, std::uint6
     held.since = now;
     return;
   }
-  if (verb == protocol::Verb::give_back) {
-    session.held.erase(found);
-    return;
-  }
-  held.is_answered = true;
+  held.is_answered = true;  // which the hub may never hear
   Message& message = *held.message;
   if (verb == protocol::Verb::reject) ++message.rejected;
   if (verb != protocol::Verb::nack) return;
@@ -121,6 +140,7 @@ void Oracle::answered(const std::string& worker, protocol::Verb verb, std::uint6
   message.failures_then = message.failures();
   message.nacked_at = now;
   message.nacked_attempt = held.attempt;
+  message.nacked_lease = held.lease;
 }
 
 void Oracle::resumes(const std::string& worker, const std::vector<protocol::Hello::Held>& held) {
@@ -131,8 +151,6 @@ void Oracle::resumes(const std::string& worker, const std::vector<protocol::Hell
   });
 }
 
-// The hub blames a message for a death only if its worker held nothing else, as the hub sees it:
-// what was not answered is held, and what was answered may not have reached it.
 void Oracle::session_lost(const std::string& worker, Instant now) {
   Session& session = sessions_[worker];
   std::size_t open = 0;
@@ -143,12 +161,12 @@ void Oracle::session_lost(const std::string& worker, Instant now) {
     session.is_uncertain = true;  // the hub may have taken others away from it
   }
   for (auto& [offset, held] : session.held) {
-    const bool may_be_blamed =
-        session.is_uncertain || (open == 1 && !held.is_answered) || open == 0;
-    if (may_be_blamed) ++held.message->died_alone;
+    const bool is_blamed = may_be_blamed(session, held, open);
+    if (is_blamed) ++held.message->died_alone;
+    if (!held.message->suspect_since) held.message->suspect_since = hub_losses_;
     tell(by_offset_.at(offset),
          "was with " + worker + ", whose session is lost" +
-             (may_be_blamed ? ": it may be blamed" : " with " + std::to_string(open) + " open"));
+             (is_blamed ? ": it may be blamed" : " with " + std::to_string(open) + " open"));
   }
   for (const std::string& body : session.sent_alone) {
     ++of(body).died_alone;
@@ -194,7 +212,10 @@ void Oracle::found_dead(const std::string& body, std::uint64_t dead_offset, cons
   if (nacks > message.nacked || rejects > message.rejected) {
     complain("G3 " + counts + "its workers said less");
   }
-  if (deaths > message.died_alone) complain("G3 " + counts + "it was not the only one");
+  const std::uint32_t unknown = message.offset ? possible_deaths(body, *message.offset) : 0;
+  if (deaths > message.died_alone + unseen_deaths(message) + unknown) {
+    complain("G3 " + counts + "it was not the only one");
+  }
   // Its worker may hold it still, and not know better.
   const std::uint32_t possible = message.offset ? possible_timeouts(*message.offset, now) : 0;
   if (timeouts > message.timed_out + possible) complain("G3 " + counts + "nobody took that long");

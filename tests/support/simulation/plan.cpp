@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/limits.hpp"
 #include "core/random.hpp"
 
 namespace pawl::testing {
@@ -76,6 +77,7 @@ class Planner {
   QueuePolicy policy() {
     QueuePolicy policy;
     policy.max_attempts = static_cast<std::uint32_t>(1 + below(4));
+    policy.message_bytes_max = 64;
     policy.handler_timeout = whole(chance(3) ? leases(0.5, 1.0) : leases(20, 30));
     policy.backoff = {whole(leases(0.02, 0.1)), 2.0, whole(leases(0.5, 1.0)), 0.2};
     if (!chance(3)) return policy;
@@ -98,6 +100,7 @@ class Planner {
       QueuePolicy& dead = config.queues[name + ".dead"] = planned.queues.back().policy;
       dead.max_attempts = dead.handouts_max = 1'000'000;
       dead.max_messages = 0;
+      dead.message_bytes_max = limits::body_bytes_max;
       dead.handler_timeout = {};
       add_peers(hub, name);
     }
@@ -110,6 +113,7 @@ class Planner {
       PlannedPeer& peer = add_peer(PeerRole::producer, hub, queue);
       peer.anonymous = i == 1 || chance(4);
       peer.name = (peer.anonymous ? "A" : "P") + place + std::to_string(i);
+      peer.oversizes = !peer.anonymous && chance(2);
       peer.gives_up = chance(2);
       peer.gives_every = leases(0.02, 0.1);
     }

@@ -73,7 +73,8 @@ struct PlannedPeer {
   std::uint64_t seed = 0;
   // Of a producer.
   bool anonymous = false;
-  bool gives_up = false;  // FULL is answered as a refusal after a while
+  bool oversizes = false;  // in its first life some messages are too large; the next mends them
+  bool gives_up = false;   // FULL is answered as a refusal after a while
   Duration gives_every{};
   // Of a worker.
   std::uint32_t prefetch = 12, slots = 4, batch = 4;

@@ -85,7 +85,10 @@ void SimProducer::give(Instant now, peer::ProducerEffects& effects) {
   std::vector<std::string>& bodies = given_[next_tag_];
   for (std::uint32_t i = 0; i < count; ++i) {
     bodies.push_back(source() + ':' + std::to_string(next_number_ + i));
-    builder.append({}, std::as_bytes(std::span(bodies.back())));
+    std::string text = bodies.back();
+    const bool is_too_large = plan_.oversizes && life_ == 1 && (next_number_ + i) % 50 == 7;
+    if (is_too_large) text.resize(100, ' ');
+    builder.append({}, std::as_bytes(std::span(text)));
   }
   const std::uint64_t first = plan_.anonymous ? 0 : next_number_;
   next_number_ += count;

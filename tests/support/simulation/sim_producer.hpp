@@ -26,7 +26,7 @@ class SimProducer final : public SimPeer {
   void run(Instant now) override;
   Instant next_deadline() const override;
   void finish() override { giving_ = false; }
-  bool is_at_rest() const override { return alive_ && machine_->quiet(); }
+  bool is_at_rest() const override { return alive_ && machine_->is_open() && machine_->quiet(); }
 
  private:
   std::string source() const;

@@ -18,6 +18,7 @@ void SimWorker::start(Instant now) {
   options.slots = plan_.slots;
   machine_ = std::make_unique<peer::WorkerMachine>(options, random_.next());
   wants_at_ = never;
+  is_late_ = false;
   peer::WorkerEffects effects;
   machine_->apply(peer::Want{}, now, effects);
   carry_out_all(effects, now);
@@ -111,8 +112,19 @@ void SimWorker::want(Instant now, peer::WorkerEffects& effects) {
     machine_->apply(peer::Unwant{}, now, effects);
     wants_at_ = now + up_to(lease_ / 3);
   } else if (now >= wants_at_) {
-    machine_->apply(peer::Want{}, now, effects);
+    if (!is_late_) machine_->apply(peer::Want{}, now, effects);
     wants_at_ = never;
+  }
+}
+
+// As WorkerLoop: what waits behind a handler that is over its time is given back, and nothing more
+// is wanted until it has ended.
+void SimWorker::note_late(Instant now, peer::WorkerEffects& effects) {
+  for (const auto& late : effects.timed_out) {
+    if (late.hand != hand_ || in_hand_.empty()) continue;
+    is_late_ = true;
+    machine_->apply(peer::Unwant{}, now, effects);
+    return;
   }
 }
 
@@ -185,6 +197,7 @@ peer::Finished SimWorker::outcome_of(const Message& message, Instant now) {
 }
 
 void SimWorker::finish_one(Instant now, peer::WorkerEffects& effects) {
+  if (std::exchange(is_late_, false)) machine_->apply(peer::Want{}, now, effects);
   if (!machine_->has_hand(hand_)) return drop_hand();
   const Message message = in_hand_[at_];
   if (!is_undertaker() && fate_of(message.body) == Fate::poison) {
@@ -201,6 +214,7 @@ void SimWorker::carry_out_all(peer::WorkerEffects& effects, Instant now) {
   for (const std::uint64_t lost : effects.lost_hands) {
     if (lost == hand_) drop_hand();
   }
+  note_late(now, effects);
   if (effects.recall > 0 && at_ + 1 < in_hand_.size() && machine_->has_hand(hand_)) {
     machine_->apply(peer::Untouched{hand_, static_cast<std::uint32_t>(at_ + 1)}, now, effects);
     machine_->apply(peer::GiveBack{effects.recall}, now, effects);

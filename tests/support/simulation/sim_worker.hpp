@@ -26,7 +26,9 @@ class SimWorker final : public SimPeer {
   void lose_socket(Instant now) override;
   void run(Instant now) override;
   Instant next_deadline() const override;
-  bool is_at_rest() const override { return alive_ && in_hand_.empty() && machine_->is_empty(); }
+  bool is_at_rest() const override {
+    return alive_ && in_hand_.empty() && machine_->is_open() && machine_->is_empty();
+  }
 
   // Is asked before a message is begun: the name of another that holds it, or nothing.
   std::function<std::string(std::uint64_t offset)> other_holder;
@@ -53,6 +55,7 @@ class SimWorker final : public SimPeer {
   void begin(Instant now);
   void extend(Instant now, peer::WorkerEffects& effects);
   void finish_one(Instant now, peer::WorkerEffects& effects);
+  void note_late(Instant now, peer::WorkerEffects& effects);
   peer::Finished outcome_of(const Message& message, Instant now);
 
   Duration lease_;
@@ -62,6 +65,7 @@ class SimWorker final : public SimPeer {
   std::size_t at_ = 0;            // the one that is worked on
   Instant done_at_ = never;
   Instant extend_at_ = never;
+  bool is_late_ = false;      // its only handler is over its time, and works on
   Instant wants_at_ = never;  // when messages are wanted again, if they are not
 };
 

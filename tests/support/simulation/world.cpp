@@ -205,7 +205,7 @@ void World::deliver_packets() {
     if (!index) continue;
     Process& process = processes_[*index];
     if (process.connection != packet->connection || !process.peer->is_alive()) continue;
-    if (process.stopped_until > now_) {
+    if (process.stopped_until > now_ || !process.waiting.empty()) {
       process.waiting.push_back(std::move(packet->message));
     } else {
       process.peer->receive(std::move(packet->message), now_);
@@ -239,7 +239,10 @@ void World::run_hub(std::size_t index) {
   for (const std::string& note : hub.take_notes()) trace("hub: " + note);
   send_out(index, out);
   if (end == SimHub::End::none) return;
-  for (const auto& [queue, oracle] : process.oracles) oracle->store_was_cut();
+  for (const auto& [queue, oracle] : process.oracles) {
+    oracle->store_was_cut();
+    oracle->hub_was_lost();
+  }
   trace(end == SimHub::End::process ? "the hub ends by itself" : "the store is opened anew");
   if (end != SimHub::End::process) return;
   hub.kill();

@@ -85,6 +85,7 @@ void World::do_peer_fault(const PlannedFault& fault) {
 
 void World::take_hub_down(std::size_t index, Duration down_for) {
   HubProcess& process = hubs_[index];
+  for (const auto& [queue, oracle] : process.oracles) oracle->hub_was_lost();
   process.stopped_until = {};
   process.back_at = now_ + down_for + 1ms;
   // ZeroMQ's sockets connect again by themselves; what was under way is gone.

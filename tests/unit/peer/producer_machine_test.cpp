@@ -131,6 +131,17 @@ TEST_CASE("G5 after a lost connection only what the hub does not know is sent ag
   CHECK(p.credit(100) == Lines{"SEND 3+2 floor 3 7+2 floor 3"});
 }
 
+TEST_CASE("what is due again and waits for credit does not keep the producer awake") {
+  Producing p;
+  p.open(2);
+  p.give(2);
+  p.refuse(1, 2, Code::no_space);
+  p.now = p.now + milliseconds(150);
+  CHECK(p.turn().empty());
+  CHECK(p.machine.next_deadline() > p.now);
+  CHECK(p.credit(4) == Lines{"SEND 1+2 floor 1"});
+}
+
 TEST_CASE("G5 the epoch is kept across reconnects, so that the hub knows the producer") {
   Producing p;
   p.open();
