@@ -252,7 +252,8 @@ void HubMachine::set_free_bytes(std::uint64_t free_bytes) {
 }
 
 Commit HubMachine::clean_end(Now now) {
-  hub_row_.clean = true;
+  // While it waits for leases that may have been lost, the next one must wait, too (G2).
+  hub_row_.clean = hold_until_ == Instant{};
   hub_row_.time_floor = now.hub;
   Commit commit;
   commit.puts.push_back({Space::state, records::hub_key(), records::encode(hub_row_)});

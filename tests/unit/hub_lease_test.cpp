@@ -333,6 +333,24 @@ TEST_CASE("G2 after a clean end there is nothing to wait for") {
   CHECK(hub.worker("orders").delivered() == "a");
 }
 
+TEST_CASE("G2 a clean end while it waits after a power loss does not cut the wait short") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  hub.worker("orders");
+  p.send("a");
+  hub.turn();
+  hub.power_cut();
+  hub.start();
+  hub.advance(2s);
+  hub.stop();
+  hub.start();
+  auto& other = hub.worker("orders");
+  hub.advance(8s);
+  CHECK(other.delivered().empty());
+  hub.advance(3s);
+  CHECK(other.delivered() == "a");
+}
+
 TEST_CASE("G2 BYE gives everything back at once, uncounted") {
   HubTester hub;
   auto& p = hub.producer("orders");
