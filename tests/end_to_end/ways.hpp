@@ -69,12 +69,20 @@ inline const std::vector<std::string>& ways() {
 
 namespace detail {
 
+// As run() does for its handlers.
+inline void handle(const Handler& handler, Delivery& delivery) {
+  try {
+    handler(delivery);
+    delivery.ack();
+  } catch (const Return&) {
+    delivery.give_back();
+  }
+}
+
 inline void pull(Worker& worker, const Handler& handler, const std::atomic<bool>& over) {
   while (!over) {
     std::optional<Delivery> delivery = worker.receive(20ms);
-    if (!delivery) continue;
-    handler(*delivery);
-    delivery->ack();
+    if (delivery) handle(handler, *delivery);
   }
 }
 
@@ -87,8 +95,7 @@ inline void poll_descriptor(Worker& worker, const Handler& handler, const std::a
 
 inline Task coroutine(Worker& worker, const Handler& handler, Latch& ended) {
   while (std::optional<Delivery> delivery = co_await worker.next()) {
-    handler(*delivery);
-    delivery->ack();
+    handle(handler, *delivery);
   }
   ended.open();
 }
