@@ -9,7 +9,7 @@ namespace pawl::devices {
 
 constexpr std::size_t quoted_bytes_max = 128;
 
-std::string refuse_empty(const std::string& text) {
+std::string refuse_missing(const std::string& text) {
   if (text.empty()) return "\"\" is empty: give a value, or leave the option out";
   if (text.starts_with("--")) return quoted(text) + " is an option: give a value before it";
   return "";
@@ -21,11 +21,11 @@ std::string refuse_bad_name(const std::string& text) {
 }
 
 std::string refuse_bad_bind(const std::string& text) {
-  return text.empty() ? refuse_empty(text) : transport::check_endpoint(text, true).text;
+  return text.empty() ? refuse_missing(text) : transport::check_endpoint(text, true).text;
 }
 
 std::string refuse_bad_endpoint(const std::string& text) {
-  return text.empty() ? refuse_empty(text) : transport::check_endpoint(text, false).text;
+  return text.empty() ? refuse_missing(text) : transport::check_endpoint(text, false).text;
 }
 
 std::string quoted(const std::string& text) {

@@ -7,8 +7,9 @@
 
 namespace pawl::devices {
 
-// What is empty is a variable that was not set, more often than not: the default is not meant.
-std::string refuse_empty(const std::string& text);
+// What is empty is a variable that was not set, more often than not: the default is not meant. Nor
+// is the next option, which CLI11 takes for the value after `--data=`.
+std::string refuse_missing(const std::string& text);
 // The name of a queue or a producer.
 std::string refuse_bad_name(const std::string& text);
 // Where to listen, and where to connect to.

@@ -20,7 +20,6 @@ class MemoryRows {
   Page page(const ReadRequest& request) const;
 
   std::uint64_t bytes() const { return bytes_; }
-  void lose(Space space) { of(space).clear(); }  // damage, for tests
   std::size_t count(Space space) const { return of(space).size(); }
 
  private:

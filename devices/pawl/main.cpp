@@ -66,7 +66,7 @@ CLI::Option* add_name(CLI::App& app, const std::string& name, std::string& into,
 
 CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& into,
                       const std::string& type, const std::string& words) {
-  return app.add_option(name, into, words)->type_name(type)->check(refuse_empty);
+  return app.add_option(name, into, words)->type_name(type)->check(refuse_missing);
 }
 
 void add_endpoint(CLI::App& app, const std::string& name, std::string& into) {

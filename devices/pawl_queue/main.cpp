@@ -23,7 +23,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using pawl::devices::refuse_empty;
+using pawl::devices::refuse_missing;
 using pawl::devices::Signals;
 
 constexpr int mistake = 2;
@@ -45,7 +45,7 @@ void describe(CLI::App& app, Arguments& arguments) {
   app.set_version_flag("--version", "pawl-queue " PAWL_VERSION);
   app.add_option("--config", arguments.config, "TOML: [hub], [defaults], [queue.NAME]")
       ->type_name("FILE")
-      ->check(refuse_empty);
+      ->check(refuse_missing);
   app.add_option("--bind", arguments.endpoints,
                  "where to listen; may be repeated; tcp://127.0.0.1:7295 if not given")
       ->type_name("ENDPOINT")
@@ -53,7 +53,7 @@ void describe(CLI::App& app, Arguments& arguments) {
       ->allow_extra_args(false);
   auto* data = app.add_option("--data", arguments.data, "where to keep messages (./pawl-data)")
                    ->type_name("DIR")
-                   ->check(refuse_empty);
+                   ->check(refuse_missing);
   app.add_flag("--memory", arguments.memory, "keep messages in memory only")->excludes(data);
   app.add_option("--log-level", arguments.log_level, "how much to say on stderr")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))

@@ -16,6 +16,10 @@ using protocol::Send;
 
 namespace {
 
+constexpr const char* fenced_text =
+    "a newer producer of this name has opened the queue: end one of the two, or give it another "
+    "name";
+
 constexpr std::uint64_t window_messages = 64 * 1024;
 constexpr std::uint64_t reserve_messages = 64;  // of the window while the disk is at its reserve
 // Of all chunks in one SEND with several: a commit holds that and what was there before.
@@ -89,10 +93,7 @@ void HubMachine::finish_open(Session& session, Handle& handle, Now now) {
   ProducerSet& set = producer.row.set;
   const std::uint64_t wanted = handle.wanted_epoch;
   if ((wanted != 0 && wanted < set.epoch) || wanted > epoch_max) {
-    tell_error(
-        session, Code::fenced,
-        "a newer producer of this name has opened the queue; give each producer its own name",
-        Command::open, handle.number);
+    tell_error(session, Code::fenced, fenced_text, Command::open, handle.number);
     --producer.handles;
     std::erase(queue.producer_handles, Queue::HandleKey{session.id, handle.number});
     session.handles.erase(handle.number);
@@ -161,9 +162,7 @@ Fault HubMachine::judge_part(const Queue& queue, const Handle& handle, const Sen
                              const Slice& chunk) const {
   if (part.epoch != handle.epoch ||
       queue.producers.at(handle.source).row.set.epoch != handle.epoch) {
-    return {Code::fenced,
-            "a newer producer of this name has opened the queue: end one of the two, or give it "
-            "another name"};
+    return {Code::fenced, fenced_text};
   }
   if (chunk.size > limits::chunk_bytes_aim && part.count > 1) {
     return {Code::too_large, "a chunk is at most 128 KiB, or one larger entry"};
@@ -245,7 +244,7 @@ void HubMachine::refuse(Session& session, Handle& handle, std::uint64_t seq, std
                         const Fault& fault) {
   if (is_transient(fault.code)) {
     handle.refused.add(seq, length);
-    // More gaps than a producer may have: only one that hurts itself has them.
+    // One whose set of sequences is kept has no more gaps than that: whoever has, loses its order.
     if (handle.refused.all().size() > limits::dedup_ranges_max) handle.refused.drop_highest();
   } else {
     handle.refused.remove(seq, length);

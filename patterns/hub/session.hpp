@@ -40,8 +40,8 @@ struct Handle {
   std::uint64_t row_read = 0;      // the read under way for that row
   std::uint64_t granted_messages = 0, granted_bytes = 0;
   std::uint64_t used_messages = 0, used_bytes = 0;
-  // Refused for now: each later sequence is refused until the lowest of them has come again, or the
-  // floor has passed it (G4). All of them count: when the lowest is through, the next one is due.
+  // Transiently refused (2xx): each later sequence is refused until the lowest of these has come
+  // again, or the floor has passed it (G4). Then the next one is due.
   SequenceRanges refused;
   std::vector<protocol::Confirm::Row> confirms;  // wait for the commit under way
 

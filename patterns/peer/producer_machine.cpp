@@ -120,7 +120,7 @@ void ProducerMachine::on_opened(const protocol::Opened& opened, ProducerEffects&
     note_kept(opened);
     if (next_sequence_ > kept_end_max) {
       session_.fail(Code::bad_frame, "the hub claims to keep sequences that no producer reaches",
-                    effects.peer);
+                    true, effects.peer);
       return on_ended(effects);
     }
     for (Batch& batch : batches_) number(batch, effects);
@@ -217,8 +217,7 @@ void ProducerMachine::on_refuse(const protocol::Refuse& refuse, Instant now,
 void ProducerMachine::on_refused_row(const protocol::Refuse::Row& row, Instant now,
                                      ProducerEffects& effects) {
   if (row.code == Code::fenced) {
-    put(effects.peer, protocol::Bye{});
-    return session_.fail(Code::fenced, std::string(row.text), effects.peer);
+    return session_.fail(Code::fenced, std::string(row.text), true, effects.peer);
   }
   if (is_transient(row.code) && wait_on_full(row, now)) {
     return set_back(row.seq, row.length, now + std::chrono::milliseconds(row.retry_after_ms));
@@ -258,7 +257,7 @@ void ProducerMachine::on_error(const protocol::Error& error, Instant now,
     if (is_transient(error.code)) {
       open_at_ = now + reopen_after;
     } else {
-      session_.fail(error.code, std::string(error.text), effects.peer);
+      session_.fail(error.code, std::string(error.text), true, effects.peer);
       on_ended(effects);
     }
     return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes out: SENDs within credit, in order, and again what was refused for now.
+// What goes out: SENDs within credit, in order, and again what was transiently refused.
 #include <algorithm>
 
 #include "core/chunk/chunk.hpp"

@@ -83,7 +83,8 @@ SessionMachine::News SessionMachine::on_welcome(const protocol::Welcome& welcome
                                                 PeerEffects& effects) {
   if (state_ != State::greeting) return News::none;  // an answer to a HELLO said twice
   if (welcome.version != protocol::version) {
-    fail(Code::unsupported, "the hub speaks PAWL/" + std::to_string(welcome.version), effects);
+    fail(Code::unsupported, "the hub speaks PAWL/" + std::to_string(welcome.version), false,
+         effects);
     return News::ended;
   }
   resumed_ = welcome.resumed && token_.has_value();
@@ -127,7 +128,7 @@ SessionMachine::News SessionMachine::on_error(const protocol::Error& error, Inst
   if (is_transient(error.code)) {
     lose(now, std::string(error.text), effects);
   } else {
-    fail(error.code, std::string(error.text), effects);
+    fail(error.code, std::string(error.text), false, effects);
   }
   return News::ended;
 }
@@ -162,7 +163,7 @@ void SessionMachine::lose(Instant now, const std::string& why, PeerEffects& effe
 void SessionMachine::lose_to(const protocol::Error& error, Instant now, PeerEffects& effects) {
   const bool judges = static_cast<int>(error.code) < 300 && !is_transient(error.code);
   if (judges && ++rejections_ >= rejections_max) {
-    return fail(error.code, std::string(error.text), effects);
+    return fail(error.code, std::string(error.text), false, effects);
   }
   lose(now, std::string(name_of(error.code)) + ": " + std::string(error.text), effects);
 }
@@ -170,15 +171,16 @@ void SessionMachine::lose_to(const protocol::Error& error, Instant now, PeerEffe
 SessionMachine::News SessionMachine::on_undecodable(const Fault& fault, PeerEffects& effects) {
   if (over() || state_ == State::waiting) return News::none;
   if (state_ == State::greeting && fault.code == Code::unsupported) {
-    fail(fault.code, "the hub does not speak PAWL/1: " + fault.text, effects);
+    fail(fault.code, "the hub does not speak PAWL/1: " + fault.text, false, effects);
     return News::ended;
   }
   effects.logs.emplace_back(LogLevel::error, "the hub sent what is not PAWL/1: " + fault.text);
   return News::none;
 }
 
-void SessionMachine::fail(Code code, const std::string& text, PeerEffects& effects) {
+void SessionMachine::fail(Code code, const std::string& text, bool bye, PeerEffects& effects) {
   if (over()) return;
+  if (established() && bye) put(effects, protocol::Bye{});
   state_ = State::refused;
   refusal_ = code;
   refusal_text_ = text;

@@ -83,8 +83,8 @@ class SessionMachine {
   void lose_to(const protocol::Error& error, Instant now, PeerEffects& effects);
   // What came is no PAWL/1. Final if it is the answer of a hub of another version to our HELLO.
   News on_undecodable(const Fault& fault, PeerEffects& effects);
-  // Final: the hub will not have us.
-  void fail(Code code, const std::string& text, PeerEffects& effects);
+  // Final: the hub will not have us. `bye` as in leave().
+  void fail(Code code, const std::string& text, bool bye, PeerEffects& effects);
   // `bye`: tell the hub that it ends here, so that what is held comes back at once.
   void leave(bool bye, PeerEffects& effects);
   // Says that the owner's queue is open.

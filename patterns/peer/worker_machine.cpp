@@ -156,7 +156,8 @@ void WorkerMachine::on_error(const protocol::Error& error, Instant now, WorkerEf
     return;
   }
   if (about_open && !opened_) {
-    session_.fail(error.code, std::string(error.text), effects.peer);
+    // What somebody still works on stays ours until its lease runs out.
+    session_.fail(error.code, std::string(error.text), hands_.empty(), effects.peer);
   } else {
     session_.lose_to(error, now, effects.peer);
   }

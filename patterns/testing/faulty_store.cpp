@@ -142,6 +142,14 @@ std::size_t FaultyStore::crash(Survivors survivors) {
   return written - survived;
 }
 
+void FaultyStore::lose_chunks() {
+  Commit loss;
+  const ReadRequest all{Space::chunks, "", std::string(16, '\xff'), SIZE_MAX, 0};
+  for (const Row& row : written_.page(all).rows) loss.deletes.push_back({Space::chunks, row.key});
+  written_.apply(loss);
+  synced_.apply(loss);
+}
+
 void FaultyStore::close_cleanly() {
   settle();
   forget_what_the_process_held();

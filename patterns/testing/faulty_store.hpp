@@ -74,7 +74,7 @@ class FaultyStore final : public Store {
   void set_full(bool full) { full_ = full; }
   void set_free_bytes(std::uint64_t bytes) { free_bytes_ = bytes; }
   // The disk loses every chunk, and nothing else.
-  void lose_chunks() { written_.lose(Space::chunks), synced_.lose(Space::chunks); }
+  void lose_chunks();
   // The process ends cleanly: all is completed and synced.
   void close_cleanly();
 

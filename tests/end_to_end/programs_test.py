@@ -60,6 +60,7 @@ class DeviceTest(unittest.TestCase):
                 (["--data", ""], '--data: "" is empty: give a value, or leave the option out'),
                 (["--config", ""], '--config: "" is empty'),
                 (["--bind", ""], '--bind: "" is empty'),
+                (["--data=", "--memory"], '"--memory" is an option: give a value before it'),
                 (["--bind", "banana"], '--bind: endpoint "banana": expected tcp://HOST:PORT'),
                 (["--bind", "tcp://127.0.0.1:65536"], "with a port of 1 to 65535"),
                 (["--config", "/usr"], "/usr: Is a directory"),
@@ -73,6 +74,17 @@ class DeviceTest(unittest.TestCase):
         result = queue_program("--bind", "tcp://localhost:0", "--memory")
         self.assertEqual(result.returncode, 1)
         self.assertIn("give an address like 127.0.0.1", result.stderr)
+
+    def test_an_address_of_ipv6_is_listened_at_and_connected_to(self):
+        with subprocess.Popen([PAWL_QUEUE, "--memory", "--bind", "tcp://[::1]:*"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as device:
+            endpoint = device.stdout.readline().strip()
+            sent = pawl("send", "--to", endpoint, "--queue", "q", stdin="a\n")
+            got = pawl("work", "--from", endpoint, "--queue", "q", "--count", 1)
+            device.terminate()
+            device.communicate(timeout=DEADLINE_S)
+        self.assertEqual(sent.returncode, 0, sent.stderr)
+        self.assertEqual(got.stdout, "a\n")
 
     def test_words_that_could_not_be_written_are_no_success(self):
         for option in ("--version", "--help"):

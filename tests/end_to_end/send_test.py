@@ -5,6 +5,7 @@
 import re
 import signal
 import subprocess
+import time
 import unittest
 
 from device import DEADLINE_S, PAWL, QUICK, Device, last_lines, pawl, rows, start_pawl
@@ -67,6 +68,23 @@ class SendTest(unittest.TestCase):
             self.assertEqual(result.returncode, 1)
             self.assertIn("message 2 is longer than 1 MiB", result.stderr)
             self.assertIn("confirmed 2 of 3", last_lines(result)[0])
+
+    def test_a_fenced_producer_says_what_it_took_and_is_gone_at_once(self):
+        with Device(memory=True) as device:
+            command = ["send", "--to", device.endpoint, "--queue", "q", "--producer", "me"]
+            older = start_pawl(*command)
+            older.stdin.write("a\n")
+            older.stdin.flush()
+            until = time.monotonic() + DEADLINE_S
+            while rows(device).get("q", {"accepted": 0})["accepted"] < 1:
+                self.assertLess(time.monotonic(), until)
+            newer = pawl(*command, stdin="a\n")
+            self.assertEqual(newer.returncode, 0, newer.stderr)
+            _, said = older.communicate("b\n", timeout=DEADLINE_S)
+            self.assertEqual(older.returncode, 1)
+            self.assertIn("end one of the two", said)
+            self.assertIn("confirmed 1 of 2", said.splitlines()[-1])
+            self.assertEqual(rows(device)["q"]["producers"], 0)
 
     def test_a_full_queue_is_told_and_waited_for(self):
         for overflow in ("hold_back", "refuse"):

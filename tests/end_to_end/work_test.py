@@ -215,6 +215,27 @@ class WorkTest(unittest.TestCase):
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertGreater(time.monotonic() - begun, 0.25)
 
+    def test_an_absent_device_is_waited_for_and_said_so(self):
+        work = start_pawl("work", "--from", "tcp://127.0.0.1:9", "--queue", "q")
+        self.assertEqual(work.stderr.readline(),
+                         "pawl work: waiting for a device at tcp://127.0.0.1:9\n")
+        work.terminate()
+        work.communicate(timeout=DEADLINE_S)
+
+    def test_a_device_that_went_away_was_there(self):
+        with Device(memory=True) as device:
+            work = start_pawl("work", "--from", device.endpoint, "--queue", "q", "--idle-exit",
+                              "1500ms")
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="a\n")
+            self.assertEqual(work.stdout.readline(), "a\n")
+            until = time.monotonic() + DEADLINE_S
+            while rows(device)["q"]["acked"] < 1:
+                self.assertLess(time.monotonic(), until)
+            device.kill()
+            _, said = work.communicate(timeout=DEADLINE_S)
+            self.assertNotIn("no device", said)
+            self.assertIn("acked 1,", said.splitlines()[-1])
+
     def test_the_first_sigterm_drains_and_the_rest_goes_back(self):
         with Device(config=QUICK) as device:
             work, fifo = self.draining(device, "a\nb\nc\n")

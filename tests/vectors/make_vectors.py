@@ -107,7 +107,7 @@ header("a confirm of duplicates, its durability at its default",
        [1, 6, {0: 1, 2: [[1, 300, 0, 0, True], [301, 1, 0, MOST - 1, False]]}],
        {"command": "CONFIRM", "handle": 1, "durability": 1,
         "rows": [[1, 300, 0, 0, True], [301, 1, 0, MOST - 1, False]]}, canonical=False)
-header("a refusal for now and one for good",
+header("a transient refusal and a permanent one",
        [1, 7, {0: 1, 1: [[7, 2, 202, "an earlier one was refused", 100], [9, 1, 102, "", 0]]}],
        {"command": "REFUSE", "handle": 1,
         "rows": [[7, 2, 202, "an earlier one was refused", 100], [9, 1, 102, "", 0]]})

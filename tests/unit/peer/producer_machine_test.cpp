@@ -165,7 +165,7 @@ TEST_CASE("another store is a new beginning, and what was sent to the old one sa
   CHECK(p.answers == Lines{"1[0+2] kept 0 maybe", "2[0+1] kept 2"});
 }
 
-TEST_CASE("G4 what was refused for now is sent again first, and nothing overtakes it") {
+TEST_CASE("G4 what was transiently refused is sent again first, and nothing overtakes it") {
   Producing p;
   p.open();
   p.give(2);
