@@ -49,8 +49,12 @@ class Table {
   void duration(std::string_view key, milliseconds least, milliseconds most, milliseconds& into) {
     const toml::node* node = take(key);
     if (node == nullptr) return;
-    const auto text = node->value_exact<std::string>();
-    const auto value = text ? parse_duration(*text) : std::nullopt;
+    std::optional<milliseconds> value;
+    if (const auto text = node->value_exact<std::string>()) {
+      value = parse_duration(*text);
+    } else if (node->value_exact<std::int64_t>() == 0) {
+      value = milliseconds(0);  // the one number that needs no unit
+    }
     if (!value) fail(*node, key, std::string("expected ").append(duration_form));
     if (*value < least || *value > most) {
       fail(*node, key, "allowed is " + words(least) + " to " + words(most));
@@ -309,7 +313,8 @@ void read_config(std::string_view text, const std::string& name, HubOptions& opt
     file = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
     std::ostringstream sentence;
-    sentence << name << ":" << error.source().begin.line << ": " << error.description();
+    sentence << name << ":" << error.source().begin.line << ": not TOML: " << error.description()
+             << " (keys are written key = value, with text and spans in \"quotes\")";
     throw ConfigError(sentence.str());
   }
   Table top(name, "", file);

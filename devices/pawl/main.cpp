@@ -159,7 +159,11 @@ int main_of_pawl(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (app.exit(error) != 0) return 2;
+    const bool mistaken = app.exit(error) != 0;
+    if (mistaken && app.get_subcommands().empty()) {
+      std::fputs("The commands are send, work and stat.\n", stderr);
+    }
+    if (mistaken) return 2;
     return std::cout.flush() ? 0 : 1;
   }
   try {

@@ -130,7 +130,9 @@ class Sender {
           break;
         case MessageReader::Found::too_long:
           ++taken.messages;
-          watch_.say("message " + std::to_string(taken.messages) + " is longer than 1 MiB");
+          watch_.say("message " + std::to_string(taken.messages) +
+                     " is longer than 1 MiB, the most a message may have: send where it "
+                     "lies instead");
           break;
         case MessageReader::Found::end: taken.whole = true; return;
         case MessageReader::Found::woken: return;

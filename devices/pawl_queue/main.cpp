@@ -13,6 +13,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "devices/command_line.hpp"
@@ -63,10 +64,22 @@ void describe(CLI::App& app, Arguments& arguments) {
                "allow addresses that strangers can reach: there is no admission");
 }
 
+spdlog::level::level_enum spdlog_level(pawl::LogLevel level) {
+  switch (level) {
+    case pawl::LogLevel::debug: return spdlog::level::debug;
+    case pawl::LogLevel::info: return spdlog::level::info;
+    case pawl::LogLevel::warning: return spdlog::level::warn;
+    case pawl::LogLevel::error: return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
 pawl::HubOptions hub_options(const Arguments& arguments) {
   pawl::HubOptions options;
   options.resident_bytes_max = resident_bytes_max;
-  options.log = [](const std::string& sentence) { spdlog::info("{}", sentence); };
+  options.log = [](pawl::LogLevel level, std::string_view sentence) {
+    spdlog::log(spdlog_level(level), "{}", sentence);
+  };
   if (!arguments.config.empty()) pawl::devices::read_config_file(arguments.config, options);
   if (!arguments.endpoints.empty()) options.endpoints = arguments.endpoints;
   if (!arguments.memory) {

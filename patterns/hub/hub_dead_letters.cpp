@@ -68,9 +68,11 @@ bool HubMachine::move_one(Queue& queue, std::uint64_t offset) {
   target.counters_changed = true;
   touched_.insert(target.log.id());
   const FailingMessage& record = *queue.group.record_of(offset);
-  note(queue.name + "/0/" + std::to_string(offset) + " moved to " + target_name + " after " +
-       std::to_string(record.failures) +
-       " failures: " + (record.history.empty() ? std::string() : record.history.back().reason));
+  const Failure last = record.history.empty() ? Failure{} : record.history.back();
+  // A queue that drops its oldest may do so all the time, as it was told to.
+  note(last.kind == FailureKind::overflow ? LogLevel::debug : LogLevel::warning,
+       queue.name + "/0/" + std::to_string(offset) + " moved to " + target_name + " after " +
+           std::to_string(record.failures) + " failures: " + last.reason);
   queue.group.on_moved(offset);
   ++queue.dead;
   queue.counters_changed = true;

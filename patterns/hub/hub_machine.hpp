@@ -77,7 +77,11 @@ class HubMachine {
   std::vector<RoutedMessage> take_at_once() { return std::exchange(at_once_, {}); }
   std::vector<ReadRequest> take_reads() { return std::exchange(reads_, {}); }
   // Sentences for the log: what a person who runs the hub would want to have been told (G7).
-  std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
+  struct Note {
+    LogLevel level = LogLevel::info;
+    std::string text;
+  };
+  std::vector<Note> take_notes();
   // Only when no commit is under way. Hands out, makes the rows of everything since the last call,
   // and the messages that must wait until they are stored. An empty commit needs no waiting.
   struct Sealed {
@@ -238,7 +242,7 @@ class HubMachine {
   std::uint64_t room(const Queue& queue) const;
   void tell(const Session& session, const protocol::Message& message,
             std::vector<Slice> frames = {});
-  void note(std::string sentence);
+  void note(LogLevel level, std::string sentence);
   void tell_error(const Session& session, Code code, std::string text, protocol::Command about,
                   std::uint32_t handle = 0);
   Duration lease_and_margin() const { return config_.timing.lease + config_.timing.margin; }
@@ -315,7 +319,8 @@ class HubMachine {
   std::vector<RoutedMessage> at_once_;
   std::vector<RoutedMessage> gated_;
   std::vector<ReadRequest> reads_;
-  std::vector<std::string> notes_;
+  std::vector<Note> notes_;
+  std::uint64_t notes_left_out_ = 0;
 };
 
 }  // namespace pawl

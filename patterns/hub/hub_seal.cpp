@@ -243,9 +243,10 @@ std::optional<Duration> HubMachine::time_to_next_deadline(Now now) {
 void HubMachine::set_free_bytes(std::uint64_t free_bytes) {
   const bool freed = free_bytes_ == 0 && free_bytes > 0;
   if (free_bytes_ > 0 && free_bytes == 0) {
-    note("the store is at its reserve: new messages are held back or refused, workers go on");
+    note(LogLevel::warning,
+         "the store is at its reserve: new messages are held back or refused, workers go on");
   }
-  if (freed) note("the store has room again: new messages are taken");
+  if (freed) note(LogLevel::info, "the store has room again: new messages are taken");
   free_bytes_ = free_bytes;
   if (!freed) return;
   for (const auto& [id, queue] : queues_) touched_.insert(id);  // credit is granted again

@@ -268,8 +268,9 @@ void HubMachine::end_session(SessionId id, bool died, Now now) {
   std::uint64_t held = 0;
   for (const auto& [lease, log] : session.leases) held += queues_.at(log).group.held_under(lease);
   if (died && held > 0) {
-    note("worker \"" + session.peer + "\" has been silent for lease + margin while it held " +
-         std::to_string(held) + " messages: they go to others");
+    note(LogLevel::warning, "worker \"" + session.peer +
+                                "\" has been silent for lease + margin while it held " +
+                                std::to_string(held) + " messages: they go to others");
   }
   const auto leases = session.leases;
   std::uint32_t slots = session.slots;
@@ -348,13 +349,25 @@ void HubMachine::announce_end(std::string_view reason, std::uint32_t retry_after
 }
 
 // Bounded: a storm of events must not become a storm of memory.
-void HubMachine::note(std::string sentence) {
+void HubMachine::note(LogLevel level, std::string sentence) {
   constexpr std::size_t notes_max = 64;
   // Peers' names and reasons stand in it: none of their bytes may act on a log or a terminal.
   for (char& c : sentence) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
-  if (notes_.size() < notes_max) notes_.push_back(std::move(sentence));
+  if (notes_.size() < notes_max) {
+    notes_.push_back({level, std::move(sentence)});
+  } else {
+    ++notes_left_out_;
+  }
+}
+
+std::vector<HubMachine::Note> HubMachine::take_notes() {
+  if (notes_left_out_ > 0) {
+    notes_.push_back({LogLevel::warning, std::to_string(std::exchange(notes_left_out_, 0)) +
+                                             " more such sentences at the same moment"});
+  }
+  return std::exchange(notes_, {});
 }
 
 void HubMachine::tell(const Session& session, const protocol::Message& message,

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <zmq.h>
 
+#include <cstdio>
 #include <fstream>
 
 #include "core/store/memory_store.hpp"
@@ -86,7 +87,8 @@ Hub::Shell::Shell(HubOptions options, HubGround ground)
     if (!options_.open) refuse_wildcard(endpoint);
   }
   if (!raise_descriptor_limit()) {
-    log("the limit on descriptors could not be raised: it bounds how many peers can connect");
+    log(LogLevel::warning,
+        "the limit on descriptors could not be raised: it bounds how many peers can connect");
   }
   open_store();
   if (const Fault fault = start_machine(); fault.code != Code::ok) throw HubError(fault.text);
@@ -143,7 +145,8 @@ std::vector<std::string> Hub::Shell::bind(const std::vector<std::string>& endpoi
 // Somebody sends a message without an end, and libzmq keeps all of it: only closing the socket lets
 // go. Peers come back and resume.
 void Hub::Shell::bind_again() {
-  log("resident memory is over its budget and none of it is ours: the socket is closed and bound "
+  log(LogLevel::warning,
+      "resident memory is over its budget and none of it is ours: the socket is closed and bound "
       "anew");
   socket_->close();
   machine_->on_socket_lost();
@@ -163,8 +166,9 @@ void Hub::Shell::bind_again() {
   }
 }
 
-void Hub::Shell::log(const std::string& sentence) const {
-  if (options_.log) options_.log(sentence);
+void Hub::Shell::log(LogLevel level, const std::string& sentence) const {
+  if (options_.log) return options_.log(level, sentence);
+  if (level >= LogLevel::warning) std::fprintf(stderr, "pawl: hub: %s\n", sentence.c_str());
 }
 
 // Nothing leaves this thread as an exception: what cannot be mended ends the hub with a sentence.
@@ -201,7 +205,7 @@ void Hub::Shell::turn() {
   if (ground_.on_turn) ground_.on_turn(*machine_, now);
   if (killed_.load()) return;
   send_all();
-  for (const std::string& note : machine_->take_notes()) log(note);
+  for (const auto& [level, text] : machine_->take_notes()) log(level, text);
   const std::uint64_t in_memory =
       machine_->failing_bytes() +
       (options_.data_directory.empty() ? options_.memory_bytes_max - store_->free_bytes() : 0);
@@ -266,7 +270,7 @@ void Hub::Shell::start_again(const Turn::Failure& failure) {
     return end("the store could not be synced or read (" + failure.text +
                "): restart the hub; it recovers by itself what can be recovered");
   }
-  log("a commit failed (" + failure.text + "): the store is reopened");
+  log(LogLevel::error, "a commit failed (" + failure.text + "): the store is reopened");
   machine_->take_gated();  // waited for a commit that will not come (G1)
   machine_->announce_end("the store failed and is being reopened", 100);
   out_ = machine_->take_gated();

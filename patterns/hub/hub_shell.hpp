@@ -44,7 +44,7 @@ class Hub::Shell {
   Fault start_machine();
   std::vector<std::string> bind(const std::vector<std::string>& endpoints);
   void bind_again();
-  void log(const std::string& sentence) const;
+  void log(LogLevel level, const std::string& sentence) const;
   void run();
   void turn();
   bool drain_socket(Now now);

@@ -112,8 +112,9 @@ void HubMachine::check_handlers(Session& session, Now now) {
   if (limit.count() == 0) return;
   const HubTiming& timing = config_.timing;
   if (now.mono - session.oldest_since < limit + timing.lease + timing.margin) return;
-  note("worker \"" + session.peer + "\" has said nothing of " + queue.name + "/0/" +
-       std::to_string(offset) + " for longer than its handler_timeout: it has failed");
+  note(LogLevel::warning, "worker \"" + session.peer + "\" has said nothing of " + queue.name +
+                              "/0/" + std::to_string(offset) +
+                              " for longer than its handler_timeout: it has failed");
   queue.group.on_handler_timeout(lease, judge(queue, session.peer, now));
   note_ended(queue);
   ++session.stuck;

@@ -156,6 +156,13 @@ class StatTest(unittest.TestCase):
             self.assertRegex(table.stdout, r"(?m)^q +12,345 ")
             self.assertEqual(table.returncode, 0)
 
+    def test_a_command_that_is_none_is_answered_with_those_that_are(self):
+        for words in (["sned"], [], ["--colour"]):
+            with self.subTest(words=words):
+                result = pawl(*words)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn("The commands are send, work and stat.", result.stderr)
+
     def test_an_absent_device_is_an_error(self):
         result = pawl("stat", "--at", "tcp://127.0.0.1:9")
         self.assertEqual(result.returncode, 1)

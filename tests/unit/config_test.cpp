@@ -174,8 +174,16 @@ TEST_CASE("a name that is too long for NAME.dead needs dead letters of another n
   CHECK(refusal("[queue." + name.substr(1) + "]\n") == "accepted");
 }
 
+TEST_CASE("no time at all is the one span that needs neither quotes nor a unit") {
+  CHECK(read("[defaults]\nhandler_timeout = 0\n").defaults.handler_timeout == 0ms);
+  CHECK(refusal("[defaults]\nhandler_timeout = 1\n").find("expected a span") != std::string::npos);
+}
+
 TEST_CASE("a file that is no TOML is refused with its line") {
-  CHECK(refusal("[hub]\nlease = \n").rfind("pawl.toml:2: ", 0) == 0);
+  const std::string said = refusal("[hub]\nlease = \n");
+  CHECK(said.rfind("pawl.toml:2: not TOML: ", 0) == 0);
+  CHECK(said.find("(keys are written key = value, with text and spans in \"quotes\")") !=
+        std::string::npos);
 }
 
 TEST_CASE("a table that stands twice is refused with file and line") {

@@ -9,13 +9,13 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include <pawl/connection.hpp>
 #include <pawl/policy.hpp>
 
 namespace pawl {
@@ -44,9 +44,9 @@ struct HubOptions {
   // For programs that are nothing but a hub. 0: no watch.
   std::uint64_t resident_bytes_max = 0;
   std::uint64_t seed = 0;  // of jitter; 0: from the kernel
-  // Called on the hub's thread with sentences for a log: workers that died, messages that went to
-  // the dead letters, a store that is reopened. Must not block and must not throw.
-  std::function<void(const std::string&)> log{};
+  // Called on the hub's thread with sentences for a log: warnings of workers that died and messages
+  // that went to the dead letters, an error when the store is reopened. Must not block.
+  Log log{};
   void* context = nullptr;  // a libzmq context to share; null: the process's own
 };
 

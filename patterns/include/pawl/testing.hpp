@@ -48,7 +48,7 @@ struct FaultyHubOptions {
   bool strict = false;     // refuse queues that are not in `queues`
   std::uint64_t seed = 1;  // of jitter, and of what a failed commit left behind; 0: see HubOptions
   // As HubOptions::log, on the hub's thread; must not call this hub.
-  std::function<void(const std::string&)> log{};
+  Log log{};
   void* context = nullptr;  // a libzmq context to share; null: the process's own
 };
 

@@ -55,8 +55,8 @@ class SimHub {
   void on_unsent(const std::vector<RoutedMessage>& messages);
 
   // What it would write to its log.
-  std::vector<std::string> take_notes() {
-    return turn_ ? machine_->take_notes() : std::vector<std::string>();
+  std::vector<HubMachine::Note> take_notes() {
+    return turn_ ? machine_->take_notes() : std::vector<HubMachine::Note>();
   }
   // What a reload of the rows did not give back, or nothing.
   const std::string& fault() const { return fault_; }

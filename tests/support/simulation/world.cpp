@@ -236,7 +236,7 @@ void World::run_hub(std::size_t index) {
   if (!hub.is_up() || process.stopped_until > now_ || hub.next_deadline() > now_) return;
   std::vector<RoutedMessage> out;
   const SimHub::End end = hub.run(now_, out);
-  for (const std::string& note : hub.take_notes()) trace("hub: " + note);
+  for (const HubMachine::Note& note : hub.take_notes()) trace("hub: " + note.text);
   send_out(index, out);
   if (end == SimHub::End::none) return;
   for (const auto& [queue, oracle] : process.oracles) {
