@@ -12,7 +12,7 @@ using namespace pawl::testing;
 
 namespace {
 
-// How many times the default run: ./dev torture.
+// How many times the default run: ./dev torture kills.
 std::uint64_t torture_factor() {
   const char* given = std::getenv("PAWL_TORTURE");
   return given == nullptr ? 1 : std::strtoull(given, nullptr, 10);

@@ -4,6 +4,8 @@
 //   anything else: ack, after --pause-ms
 // and says: start ATTEMPT LEASE BODY · end BODY · stale BODY (pulled ones) · closed …
 // On stdin: go [N] · drain MS · close MS.
+// With --log it works as each message's number says (tests/support/fate.hpp), and tells the oracle
+// of the torture instead.
 #include <poll.h>
 
 #include <CLI/CLI.hpp>
@@ -20,11 +22,14 @@
 #include <pawl/worker.hpp>
 
 #include "tests/end_to_end/peers/record.hpp"
+#include "tests/support/fate.hpp"
+#include "tests/torture/peers/oracle_log.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 using pawl::Delivery;
+using pawl::test::OracleLog;
 using pawl::test::Record;
 using pawl::test::Word;
 
@@ -32,7 +37,9 @@ struct Arguments {
   pawl::WorkerOptions options;
   std::string how = "handler";
   std::string board;
+  std::string log;
   int pause_ms = 0;
+  int slow_ms = 0;
   long idle_ms = 0;
 };
 
@@ -68,6 +75,7 @@ class Handling {
   Gate& gate() { return gate_; }
 
   void work(const Delivery& delivery) {
+    if (OracleLog::is_open()) return work_as_numbered(delivery);
     const std::string word = first_word(delivery.text());
     record_.count(Word::started);
     // A long body is filled up: its name is what matters.
@@ -82,6 +90,36 @@ class Handling {
     if (word == "nack") throw pawl::Nack("told to");
     if (word == "reject") throw pawl::Reject("told to");
     if (word == "return") throw pawl::Return(50ms);
+  }
+
+  // Dead letters are all acked.
+  void work_as_numbered(const Delivery& delivery) {
+    using pawl::testing::Fate;
+    const std::string name = pawl::test::name_in(delivery.text());
+    const auto tell = [&](const char* what) {
+      OracleLog::write(what + std::to_string(delivery.offset()) + ' ' +
+                       std::to_string(pawl::test::nanoseconds(delivery.valid_until())) + ' ' +
+                       name);
+    };
+    const bool is_dead = delivery.queue().ends_with(".dead");
+    const Fate fate = is_dead ? Fate::acked : pawl::testing::fate_of(name);
+    record_.count(Word::started);
+    if (!is_dead) tell("begin ");
+    if (delivery.text() != pawl::test::text_of(name)) OracleLog::write("damaged " + name);
+    if (fate == Fate::poison) raise(SIGKILL);
+    const bool is_slow = !is_dead && pawl::testing::number_of(name) % 500 == 250;
+    if (const int pause = is_slow ? arguments_.slow_ms : arguments_.pause_ms; pause != 0) {
+      poll(nullptr, 0, pause);
+    }
+    record_.count(Word::finished);
+    if (fate == Fate::rejected) throw_after(tell, pawl::Reject("not this one"));
+    if (fate == Fate::always_nacked || (fate == Fate::acked_later && delivery.attempt() == 1)) {
+      throw_after(tell, pawl::Nack("not yet"));
+    }
+    if (!is_dead && !delivery.redelivered() && pawl::testing::number_of(name) % 60 == 11) {
+      throw_after(tell, pawl::Return(20ms));
+    }
+    if (!is_dead) tell("done ");
   }
 
   // Of a message that is ours to settle.
@@ -115,6 +153,12 @@ class Handling {
   }
 
  private:
+  template <class Tell, class Outcome>
+  static void throw_after(Tell tell, Outcome outcome) {
+    tell("end ");
+    throw outcome;
+  }
+
   const Arguments& arguments_;
   Record record_;
   Gate gate_;
@@ -238,6 +282,8 @@ Arguments parse(int argc, char** argv, CLI::App& app) {
   app.add_option("--idle-ms", arguments.idle_ms);
   app.add_option("--pause-ms", arguments.pause_ms);
   app.add_option("--board", arguments.board);
+  app.add_option("--log", arguments.log);
+  app.add_option("--slow-ms", arguments.slow_ms);
   app.parse(argc, argv);
   return arguments;
 }
@@ -247,7 +293,9 @@ Arguments parse(int argc, char** argv, CLI::App& app) {
 int main(int argc, char** argv) {
   CLI::App app;
   try {
-    work(parse(argc, argv, app));
+    const Arguments arguments = parse(argc, argv, app);
+    OracleLog::open(arguments.log);
+    work(arguments);
     return 0;
   } catch (const CLI::ParseError& error) {
     return app.exit(error);

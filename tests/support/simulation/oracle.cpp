@@ -8,16 +8,6 @@
 namespace pawl::testing {
 namespace {
 
-std::uint64_t number_of(const std::string& body) {
-  return std::stoull(body.substr(body.find(':') + 1));
-}
-std::string producer_of(const std::string& body) {
-  return body.substr(0, body.find(':'));
-}
-bool is_anonymous(const std::string& body) {
-  return body.find('~') != std::string::npos;
-}
-
 template <class Messages, class Is>
 std::size_t count(const Messages& messages, Is is) {
   return static_cast<std::size_t>(
@@ -25,14 +15,6 @@ std::size_t count(const Messages& messages, Is is) {
 }
 
 }  // namespace
-
-Fate fate_of(const std::string& body) {
-  const std::uint64_t number = number_of(body);
-  if (number % 80 == 41) return Fate::poison;
-  if (number % 40 == 27) return Fate::rejected;
-  if (number % 80 == 61) return Fate::always_nacked;
-  return number % 10 == 3 ? Fate::acked_later : Fate::acked;
-}
 
 void Oracle::complain(const std::string& what) {
   if (fault_.empty()) fault_ = what;
@@ -82,7 +64,7 @@ void Oracle::place(const std::string& body, std::uint64_t offset) {
 
 void Oracle::at_rest(const Counters& hub) {
   for (const auto& [body, message] : messages_) {
-    if (message.confirmed && message.processed == 0 && !message.dead_offset) {
+    if (message.is_lost()) {
       complain("G1 " + body + " was confirmed, and neither processed nor found dead");
     }
     const Fate fate = fate_of(body);
@@ -105,6 +87,12 @@ std::size_t Oracle::processed_count() const {
 }
 std::size_t Oracle::processed_twice_count() const {
   return count(messages_, [](const Message& message) { return message.processed > 1; });
+}
+std::size_t Oracle::refused_count() const {
+  return count(messages_, [](const Message& message) { return message.refused; });
+}
+std::size_t Oracle::lost_count() const {
+  return count(messages_, [](const Message& message) { return message.is_lost(); });
 }
 std::size_t Oracle::dead_count() const {
   return count(messages_, [](const Message& message) { return message.dead_offset.has_value(); });

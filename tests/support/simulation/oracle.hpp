@@ -17,13 +17,9 @@
 #include "core/chunk/meta.hpp"
 #include "core/protocol/messages.hpp"
 #include "core/time.hpp"
+#include "tests/support/fate.hpp"
 
 namespace pawl::testing {
-
-// "P:17" is the seventeenth message of the producer P; "A~3:2" the second of the third life of an
-// anonymous one. What workers do with it follows from the number alone.
-enum class Fate : std::uint8_t { acked, acked_later, rejected, always_nacked, poison };
-Fate fate_of(const std::string& body);
 
 class Oracle {
  public:
@@ -62,6 +58,12 @@ class Oracle {
   // The hub's process has died. What it had just handed out alone may never have left it, which it
   // cannot know.
   void hub_was_lost() { ++hub_losses_; }
+  void wall_clock_jumped() { expected_.wall_jumps = true; }
+  // Of real processes nobody sees what a hub sends. From when a worker that holds nothing has lost
+  // its belief, its hub may have given up its session with something on its way to it, alone, which
+  // is then to blame for the death; until the worker is heard again.
+  void may_have_missed(const std::string& worker);
+  void is_heard_again(const std::string& worker) { sessions_[worker].may_have_missed = false; }
 
   // What the application did.
   void processed(const std::string& body) {
@@ -85,6 +87,9 @@ class Oracle {
   std::size_t processed_count() const;
   std::size_t processed_twice_count() const;
   std::size_t dead_count() const;
+  std::size_t refused_count() const;
+  std::size_t lost_count() const;  // confirmed, and neither processed nor found dead
+  std::size_t blamed_unseen_count() const { return blamed_unseen_; }
 
  private:
   struct Message {
@@ -93,6 +98,7 @@ class Oracle {
     std::uint32_t processed = 0;
     // What may have counted as a failure: it was said, or nobody can say that it was not.
     std::uint32_t nacked = 0, rejected = 0, died_alone = 0, timed_out = 0;
+    bool is_lost() const { return confirmed && processed == 0 && !dead_offset; }
     std::uint32_t failures() const { return nacked + rejected + died_alone + timed_out; }
     std::optional<std::uint32_t> suspect_since{};  // in losses of the hub
     std::uint32_t nacked_attempt = 0;              // the last nack was of this attempt
@@ -112,6 +118,7 @@ class Oracle {
     std::map<std::uint64_t, Held> held;
     std::set<std::string> sent_alone;  // and perhaps never arrived
     bool is_uncertain = false;
+    bool may_have_missed = false;
     std::uint64_t last_lease = 0;
     std::optional<std::uint64_t> last_fresh;
   };
@@ -121,17 +128,22 @@ class Oracle {
   void tell(const std::string& body, const std::string& what) const {
     if (expected_.tell && body == expected_.watched) expected_.tell(body + ' ' + what);
   }
+  // Where a promise was broken another message may lie, or none.
+  std::string name_at(std::uint64_t offset) const {
+    const auto found = by_offset_.find(offset);
+    return found == by_offset_.end() ? "?" : found->second;
+  }
   void place(const std::string& body, std::uint64_t offset);
   std::uint32_t unseen_deaths(const Message& message) const {
     return message.suspect_since ? hub_losses_ - *message.suspect_since : 0;
   }
   void check_order(const std::string& worker, const std::string& body, const Handed& what);
-  void check_attempt(const std::string& body, const Message& message, const Handed& what,
-                     Instant now);
+  void check_attempt(const std::string& body, Message& message, const Handed& what, Instant now);
   void check_backoff(const std::string& body, const Message& message, const Handed& what,
                      Instant now);
   bool held_too_long(const Held& held, Instant now) const;
   std::uint32_t possible_timeouts(std::uint64_t offset, Instant now) const;
+  bool blame_what_nobody_saw(Message& message);
   static bool may_be_blamed(const Session& session, const Held& held, std::size_t open);
   std::uint32_t possible_deaths(const std::string& body, std::uint64_t offset) const;
 
@@ -145,6 +157,8 @@ class Oracle {
   std::size_t confirmed_ = 0;
   bool store_was_cut_ = false;
   std::uint32_t hub_losses_ = 0;
+  std::size_t missed_ = 0;  // sessions that were lost with something on its way, perhaps
+  std::size_t blamed_unseen_ = 0;
   std::string fault_;
 };
 

@@ -32,6 +32,28 @@ bool Oracle::may_be_blamed(const Session& session, const Held& held, std::size_t
   return session.is_uncertain || (open == 1 && !held.is_answered) || open == 0;
 }
 
+void Oracle::may_have_missed(const std::string& worker) {
+  Session& session = sessions_[worker];
+  session.may_have_missed = std::all_of(session.held.begin(), session.held.end(),
+                                        [](const auto& one) { return one.second.is_answered; });
+}
+
+// One for each session that was lost, or may be, with nothing in its hands that anybody saw.
+bool Oracle::blame_what_nobody_saw(Message& message) {
+  const auto missing = std::find_if(sessions_.begin(), sessions_.end(),
+                                    [](const auto& one) { return one.second.may_have_missed; });
+  if (missing != sessions_.end()) {
+    missing->second.may_have_missed = false;
+  } else if (missed_ > 0) {
+    --missed_;
+  } else {
+    return false;
+  }
+  ++message.died_alone;
+  ++blamed_unseen_;
+  return true;
+}
+
 // By the hub alone: it has given up a session whose worker does not know yet.
 std::uint32_t Oracle::possible_deaths(const std::string& body, std::uint64_t offset) const {
   std::uint32_t count = 0;
@@ -87,15 +109,15 @@ void Oracle::check_order(const std::string& worker, const std::string& body, con
 
 // G3: no more failures than max_attempts, and none that nobody saw. A bystander that is blamed is
 // one that nobody saw.
-void Oracle::check_attempt(const std::string& body, const Message& message, const Handed& what,
+void Oracle::check_attempt(const std::string& body, Message& message, const Handed& what,
                            Instant now) {
   const std::string said = body + " is handed out as attempt " + std::to_string(what.attempt);
   if (what.attempt > expected_.policy.max_attempts) {
     complain("G3 " + said + " of " + std::to_string(expected_.policy.max_attempts));
   }
-  const std::uint32_t seen = message.failures() + unseen_deaths(message) +
-                             possible_deaths(body, what.offset) +
-                             possible_timeouts(what.offset, now);
+  std::uint32_t seen = message.failures() + unseen_deaths(message) +
+                       possible_deaths(body, what.offset) + possible_timeouts(what.offset, now);
+  while (what.attempt - 1 > seen && blame_what_nobody_saw(message)) ++seen;
   if (what.attempt - 1 > seen) {
     complain("G3 " + said + ", but only " + std::to_string(seen) + " failures could be seen");
   }
@@ -125,8 +147,7 @@ void Oracle::answered(const std::string& worker, protocol::Verb verb, std::uint6
   const auto found = session.held.find(offset);
   if (found == session.held.end() || found->second.is_answered) return;  // sent again
   Held& held = found->second;
-  tell(by_offset_.at(offset),
-       worker + " answers " + std::to_string(static_cast<int>(verb)) + " (verb)");
+  tell(name_at(offset), worker + " answers " + std::to_string(static_cast<int>(verb)) + " (verb)");
   if (held_too_long(held, now)) ++held.message->timed_out;
   if (verb == protocol::Verb::extend) {
     held.since = now;
@@ -164,7 +185,7 @@ void Oracle::session_lost(const std::string& worker, Instant now) {
     const bool is_blamed = may_be_blamed(session, held, open);
     if (is_blamed) ++held.message->died_alone;
     if (!held.message->suspect_since) held.message->suspect_since = hub_losses_;
-    tell(by_offset_.at(offset),
+    tell(name_at(offset),
          "was with " + worker + ", whose session is lost" +
              (is_blamed ? ": it may be blamed" : " with " + std::to_string(open) + " open"));
   }
@@ -172,6 +193,7 @@ void Oracle::session_lost(const std::string& worker, Instant now) {
     ++of(body).died_alone;
     tell(body, "was alone on its way to " + worker + ": it may be blamed");
   }
+  missed_ += session.may_have_missed ? 1 : 0;
   session = {};
 }
 
@@ -213,8 +235,10 @@ void Oracle::found_dead(const std::string& body, std::uint64_t dead_offset, cons
     complain("G3 " + counts + "its workers said less");
   }
   const std::uint32_t unknown = message.offset ? possible_deaths(body, *message.offset) : 0;
-  if (deaths > message.died_alone + unseen_deaths(message) + unknown) {
+  while (deaths > message.died_alone + unseen_deaths(message) + unknown) {
+    if (blame_what_nobody_saw(message)) continue;
     complain("G3 " + counts + "it was not the only one");
+    break;
   }
   // Its worker may hold it still, and not know better.
   const std::uint32_t possible = message.offset ? possible_timeouts(*message.offset, now) : 0;

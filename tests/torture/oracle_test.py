@@ -1,0 +1,242 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The torture's oracle bites: honest logs pass, and of each doctored one it says what is wrong."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+ORACLE = pathlib.Path(os.environ["PAWL_TEST_PEERS"]) / "pawl-oracle"
+ACK, NACK = 1, 2
+LEASE_NS = 1_000_000_000
+
+
+class Story:
+    """What processes write, a millisecond after each other."""
+
+    def __init__(self):
+        self.now, self.lines, self.leases = LEASE_NS, {}, 0
+
+    def say(self, process, what):
+        self.now += 1_000_000
+        self.lines.setdefault(process, []).append(f"{self.now} {what}")
+
+    def sends(self, *bodies, first=0):
+        for offset, body in enumerate(bodies, first):
+            self.say("producer", f"sent {body}")
+            self.say("producer", f"confirmed {body} {offset}")
+
+    def worker(self, name):
+        self.say(name, "resumes")
+        self.say(name, "welcome 0")
+        self.say(name, f"alive {self.now + LEASE_NS}")
+
+    def is_handed(self, worker, body, offset, attempt=1, redelivered=0):
+        self.leases += 1
+        self.say(worker, f"handed {self.leases} {offset} {attempt} {int(redelivered)} {body}")
+
+    def begins(self, worker, body, offset):
+        self.say(worker, f"begin {offset} {self.now + LEASE_NS} {body}")
+
+    def finishes(self, worker, body, offset):
+        self.say(worker, f"done {offset} {self.now + LEASE_NS} {body}")
+        self.say(worker, f"answered {ACK} {offset} 1")
+
+    def works(self, worker, body, offset, **handed):
+        self.is_handed(worker, body, offset, **handed)
+        self.begins(worker, body, offset)
+        self.finishes(worker, body, offset)
+
+    def rests(self, accepted, acked, dead=0, waiting=0):
+        self.now += 10 * LEASE_NS
+        self.say("torture", f"rest {accepted} {acked} {dead} {waiting}")
+
+    def judge(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for process, lines in self.lines.items():
+                path = pathlib.Path(folder) / f"{process}.log"
+                path.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+            said = subprocess.run([ORACLE, folder, "--queue", "q", "--max-attempts", "3",
+                                   "--backoff-ms", "20"], capture_output=True, text=True,
+                                  check=False)
+        assert said.returncode in (0, 1), said.stderr
+        account = json.loads(said.stdout)
+        assert said.returncode == bool(account["fault"]), account
+        return account
+
+
+class OracleBites(unittest.TestCase):
+    def setUp(self):
+        self.story = Story()
+        self.story.worker("w1")
+        self.story.worker("w2")
+
+    def assert_names(self, words):
+        self.assertIn(words, self.story.judge()["fault"])
+
+    def assert_honest(self):
+        account = self.story.judge()
+        self.assertEqual(account["fault"], "")
+        return account
+
+    def test_honest_logs_pass(self):
+        self.story.sends("A:1", "A:2", "A:4")
+        for offset, body in enumerate(("A:1", "A:2", "A:4")):
+            self.story.works("w1", body, offset)
+        self.story.rests(3, 3)
+        account = self.assert_honest()
+        self.assertEqual([account[key] for key in ("confirmed", "processed", "lost")], [3, 3, 0])
+
+    def test_G1_a_confirmed_message_that_is_missing(self):
+        self.story.sends("A:1", "A:2")
+        self.story.works("w1", "A:1", 0)
+        self.story.rests(2, 2)
+        self.assert_names("G1 A:2 was confirmed, and neither processed nor found dead")
+        self.assertEqual(self.story.judge()["lost"], 1)
+
+    def test_G1_an_offset_that_holds_another_message(self):
+        self.story.sends("A:1")
+        self.story.say("producer", "sent B:1")
+        self.story.works("w1", "B:1", 0)
+        self.assert_names("G1 at offset 0 was A:1, now B:1")
+
+    def test_G2_two_that_hold_a_message_at_once(self):
+        self.story.sends("A:1")
+        self.story.is_handed("w1", "A:1", 0)
+        self.story.begins("w1", "A:1", 0)
+        self.story.works("w2", "A:1", 0, redelivered=1)
+        self.story.finishes("w1", "A:1", 0)
+        self.story.rests(1, 1)
+        self.assert_names("G2 the message at 0 is held by two: w1 and w2")
+
+    def test_G2_one_that_goes_on_after_its_belief_has_ended_holds_nothing(self):
+        self.story.sends("A:1")
+        self.story.is_handed("w1", "A:1", 0)
+        self.story.begins("w1", "A:1", 0)
+        self.story.now += 2 * LEASE_NS
+        self.story.works("w2", "A:1", 0, redelivered=1)
+        self.story.say("w1", "done 0 0 A:1")  # lost, it was told
+        self.story.rests(1, 1)
+        self.assert_honest()
+
+    def test_G2_a_lease_that_is_older_than_the_one_before(self):
+        self.story.sends("A:1", "A:2")
+        self.story.works("w1", "A:1", 0)
+        self.story.leases = -1
+        self.story.works("w1", "A:2", 1)
+        self.assert_names("G2 w1 was given a lease with a lower number")
+
+    def blame(self, others_in_hand):
+        """A message comes back with a failure, after its worker has died with so many others."""
+        bodies = ["A:1"] + ["A:2", "A:4"][:others_in_hand]
+        self.story.sends(*bodies)
+        for offset, body in enumerate(bodies):
+            self.story.is_handed("w1", body, offset)
+        self.story.begins("w1", "A:1", 0)
+        self.story.now += 2 * LEASE_NS
+        self.story.works("w2", "A:1", 0, attempt=2, redelivered=1)
+        for offset, body in enumerate(bodies[1:], 1):
+            self.story.works("w2", body, offset, redelivered=1)
+        self.story.rests(len(bodies), len(bodies))
+
+    def test_G3_an_innocent_that_is_blamed(self):
+        self.blame(others_in_hand=1)
+        self.assert_names("G3 A:1 is handed out as attempt 2, but only 0 failures could be seen")
+
+    def test_G3_one_that_was_alone_may_be_blamed(self):
+        self.blame(others_in_hand=0)
+        self.assertEqual(self.assert_honest()["blamed_unseen"], 0)
+
+    def test_G3_what_a_lost_worker_may_have_been_sent_is_blamed_once_and_no_more(self):
+        for attempts, fault in ((2, ""), (3, "G3 A:1 is handed out as attempt 3")):
+            with self.subTest(attempts=attempts):
+                self.setUp()
+                self.story.sends("A:1")
+                self.story.now += 2 * LEASE_NS  # w1 is silent, and held nothing
+                self.story.say("w2", f"alive {self.story.now + LEASE_NS}")
+                self.story.works("w2", "A:1", 0, attempt=attempts, redelivered=1)
+                self.story.rests(1, 1)
+                account = self.story.judge()
+                self.assertTrue(account["fault"].startswith(fault), account)
+                self.assertEqual(account["fault"] == "", fault == "", account)
+
+    def test_G3_more_attempts_than_there_are(self):
+        self.story.sends("A:61")
+        for attempt in (1, 2, 3, 4):
+            self.story.is_handed("w1", "A:61", 0, attempt=attempt, redelivered=attempt > 1)
+            self.story.say("w1", f"answered {NACK} 0 1")
+            self.story.now += LEASE_NS
+        self.assert_names("G3 A:61 is handed out as attempt 4 of 3")
+
+    def test_G3_a_retry_without_backoff_unless_the_clock_has_jumped(self):
+        for clock_jumped in (False, True):
+            with self.subTest(clock_jumped=clock_jumped):
+                self.setUp()
+                if clock_jumped:
+                    self.story.say("torture", "clock_jumped")
+                self.story.sends("A:3")
+                self.story.is_handed("w1", "A:3", 0)
+                self.story.say("w1", f"answered {NACK} 0 1")
+                self.story.works("w1", "A:3", 0, attempt=2, redelivered=1)
+                self.story.rests(1, 1)
+                fault = self.story.judge()["fault"]
+                self.assertEqual(fault.startswith("G3 A:3 is tried again after"), not clock_jumped)
+
+    def test_G3_a_dead_letter_that_nothing_had_happened_to(self):
+        self.story.sends("A:1")
+        self.story.say("u", "dead 0 0 q A:1 nack nack nack")
+        self.assert_names("G3 A:1 is dead after 3 nacks, 0 deaths, 0 time-outs, 0 rejects; its "
+                          "workers said less")
+
+    def test_G4_a_producer_whose_messages_lie_in_another_order(self):
+        self.story.sends("A:2", "A:1")
+        self.assert_names("G4 A:1 at 1 is out of its producer's order: 2 is at 0")
+
+    def test_G4_a_worker_that_is_handed_the_later_one_first(self):
+        self.story.sends("A:1", "A:2")
+        self.story.works("w1", "A:2", 1)
+        self.story.works("w1", "A:1", 0)
+        self.assert_names("G4 A:1 was handed to w1 after what was accepted later")
+
+    def test_G5_a_message_that_is_kept_twice(self):
+        self.story.sends("A:1")
+        self.story.works("w1", "A:1", 0)
+        self.story.works("w2", "A:1", 1)
+        self.assert_names("G5 A:1 is kept twice, at 0 and 1")
+
+    def test_G7_counters_that_do_not_add_up(self):
+        for counters, what in (((2, 1), "2 accepted, there are 1"), ((1, 0), "0 acked"),
+                               ((1, 1, 1), "1 dead, there are 0"),
+                               ((1, 1, 0, 3), "3 waiting, there are 0")):
+            with self.subTest(counters=counters):
+                self.setUp()
+                self.story.sends("A:1")
+                self.story.works("w1", "A:1", 0)
+                self.story.rests(*counters)
+                self.assert_names(f"G7 the hub has counted {what}")
+
+    def test_G7_what_was_refused_and_is_kept(self):
+        self.story.say("producer", "sent C~1:1")
+        self.story.say("producer", "refused C~1:1 NO_SPACE")
+        self.story.works("w1", "C~1:1", 0)
+        self.assert_names("G7 C~1:1 was refused, and is kept all the same")
+
+    def test_G7_what_was_never_sent_or_does_not_arrive_whole(self):
+        self.story.works("w1", "A:1", 0)
+        self.assert_names("G7 A:1 was handed out, and never sent")
+        self.setUp()
+        self.story.sends("A:1")
+        self.story.say("w1", "damaged A:1")
+        self.assert_names("G7 A:1 did not arrive as it was sent")
+
+    def test_a_log_that_cannot_be_read_is_no_honest_one(self):
+        self.story.say("w1", "gibberish")
+        with self.assertRaises(AssertionError):
+            self.story.judge()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
