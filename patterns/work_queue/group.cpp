@@ -181,11 +181,14 @@ void Group::hold(const Holder& holder, std::uint64_t chunk, std::uint32_t count)
   Lease& lease = leases_[holder.lease];
   lease.holder = holder;
   lease.held += count;
-  if (lease.chunks.empty() || lease.chunks.back() != chunk) {
-    const auto at = std::lower_bound(lease.chunks.begin(), lease.chunks.end(), chunk);
-    if (at == lease.chunks.end() || *at != chunk) lease.chunks.insert(at, chunk);
-  }
+  add_chunk(lease, chunk);
   held_by_[holder.session] += count;
+}
+
+void Group::add_chunk(Lease& lease, std::uint64_t chunk) {
+  if (!lease.chunks.empty() && lease.chunks.back() == chunk) return;
+  const auto at = std::lower_bound(lease.chunks.begin(), lease.chunks.end(), chunk);
+  if (at == lease.chunks.end() || *at != chunk) lease.chunks.insert(at, chunk);
 }
 
 void Group::unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count) {
@@ -232,8 +235,7 @@ void Group::reindex(Chunks::iterator chunk) {
 
 bool Group::is_sparse(const ActiveChunk& chunk) const {
   const std::uint32_t live = chunk.runs.live();
-  return live > 0 && live * 4 <= chunk.ref.count && scanned_to_ >= chunk.ref.end() &&
-         chunk.runs.count(RunState::leased) == 0;
+  return live > 0 && live * 4 <= chunk.ref.count && scanned_to_ >= chunk.ref.end();
 }
 
 void Group::finish_if_done(Chunks::iterator chunk) {

@@ -105,10 +105,10 @@ class Group {
   // known. False if there is none.
   bool condemn_oldest(const std::optional<ChunkRef>& fresh, const Judge& judge);
 
-  // Chunks behind the scan of which at most a quarter is live and nothing leased: what is left of
-  // them pins the rest. `evacuate` gives each live message of one a chunk of its own (from `body`,
-  // its old one, in the commit under way) at the same offset; the old chunk is then finished.
-  // Returns the bytes of the new ones.
+  // Chunks behind the scan of which at most a quarter is live: what is left of them, held or not,
+  // pins the rest. `evacuate` gives each live run of one a chunk of its own (from `body`, its old
+  // one, in the commit under way) at the same offset; the old chunk is then finished. Who holds
+  // what stays as it is. Returns the bytes of the new ones.
   const std::set<std::uint64_t>& sparse() const { return sparse_; }
   std::uint64_t evacuate(std::uint64_t chunk_offset, const Slice& body,
                          std::uint64_t& next_chunk_id, Commit& commit);
@@ -170,6 +170,7 @@ class Group {
   void drop(std::uint64_t offset, std::uint32_t count);
   void unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count);
   void hold(const Holder& holder, std::uint64_t chunk, std::uint32_t count);
+  static void add_chunk(Lease& lease, std::uint64_t chunk);
   void reindex(Chunks::iterator chunk);
   bool is_sparse(const ActiveChunk& chunk) const;
   void finish_if_done(Chunks::iterator chunk);

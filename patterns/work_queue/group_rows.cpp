@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The group as rows, and back. Loading what was written gives the group that wrote it.
+#include <vector>
+
 #include "core/check.hpp"
 #include "core/chunk/chunk.hpp"
 #include "patterns/work_queue/group.hpp"
@@ -52,18 +54,21 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
   dirty_chunks_.insert(chunk_offset);
   for (std::size_t state = 1; state < totals_.size(); ++state) totals_[state] -= old.indexed[state];
   finished_.push_back(old.ref);
+  for (const Run& run : old.runs.all()) {
+    if (run.state == RunState::leased) std::erase(leases_.at(run.lease).chunks, chunk_offset);
+  }
   std::uint64_t bytes = 0;
   for (const Run& run : old.runs.all()) {
-    for (std::uint32_t at = run.first; at < run.end(); ++at) {
-      // A copy, not a slice: a slice would keep the whole old chunk in memory.
-      Slice entry = Buffer::copy_of(cut(body, at, 1).bytes());
-      const ChunkRef ref{old.ref.offset + at, 1, next_chunk_id++, 0, entry.size, old.ref.stored_at};
-      const auto chunk = active_.try_emplace(ref.offset, ActiveChunk{ref, {}, {}}).first;
-      chunk->second.runs.assign({0, 1, run.state, run.single, 0});
-      reindex(chunk);
-      bytes += ref.bytes;
-      commit.puts.push_back({Space::chunks, records::chunk_key(ref.chunk_id), std::move(entry)});
-    }
+    // A copy, not a slice: a slice would keep the whole old chunk in memory.
+    Slice entries = Buffer::copy_of(cut(body, run.first, run.count).bytes());
+    const ChunkRef ref{old.ref.offset + run.first, run.count, next_chunk_id++, 0, entries.size,
+                       old.ref.stored_at};
+    if (run.state == RunState::leased) add_chunk(leases_.at(run.lease), ref.offset);
+    const auto chunk = active_.try_emplace(ref.offset, ActiveChunk{ref, {}, {}}).first;
+    chunk->second.runs.assign({0, run.count, run.state, run.single, run.lease});
+    reindex(chunk);
+    bytes += ref.bytes;
+    commit.puts.push_back({Space::chunks, records::chunk_key(ref.chunk_id), std::move(entries)});
   }
   return bytes;
 }

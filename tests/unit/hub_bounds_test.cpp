@@ -277,3 +277,45 @@ TEST_CASE("G6 one session holds no more than its bound, whatever credit it grant
   CHECK(hub.stat("orders", "leased") == limits::held_messages_max);
   CHECK(hub.stat("orders", "ready") == 12 * 4096 - limits::held_messages_max);
 }
+
+TEST_CASE(
+    "G6 messages that are held do not pin the chunk that they came in, and stay with their "
+    "holder") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders");
+  std::vector<std::string> bodies;
+  for (char c = 'a'; c <= 'z'; ++c) bodies.emplace_back(1, c);
+  for (std::size_t i = 2; i < 24; ++i) bodies[i] += std::string(5'000, 'x');
+  p.send_all(bodies);
+  hub.turn();
+  // Held: the first, the last two as one run, and one that has failed before.
+  w.nack("b", "", 1);
+  hub.turn();
+  hub.advance(10ms);
+  CHECK(w.delivered().ends_with("b#2"));
+  for (std::size_t i = 2; i < 24; ++i) w.ack(bodies[i]);
+  hub.turn();
+  CHECK(hub.stat("orders", "bytes") > 100'000);
+  hub.advance(5s);
+  CHECK(hub.stat("orders", "bytes") < 100);
+  CHECK(hub.stat("orders", "leased") == 4);
+
+  hub.restart();
+  auto& other = hub.worker("orders");
+  w.connect();
+  hub.turn();
+  CHECK(w.resumed());
+  CHECK(other.delivered().empty());
+  w.ack("a,z");
+  hub.turn();
+  CHECK(w.exceptions().empty());
+  CHECK(hub.stat("orders", "acked") == 24);
+  w.bye();
+  hub.turn();
+  CHECK(other.delivered() == "b#2,y");
+  other.ack_all();
+  hub.turn();
+  CHECK(other.exceptions().empty());
+  CHECK(hub.stat("orders", "bytes") == 0);
+}
