@@ -30,7 +30,26 @@ def bars(rows, title):
         ]
         kind += 1
         y += ROW
-    head = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 20}"'
+    return document(WIDTH, y + 20, title, parts)
+
+
+def steps(values, title):
+    """One bar a value, in order."""
+    width, height, left, top = 900, 320, 90, 46
+    most = max(values)
+    each = (width - left - 20) / len(values)
+    parts = []
+    for number, value in enumerate(values):
+        tall = value / most * (height - top - 30)
+        parts.append(f'<rect x="{left + number * each:.1f}" y="{height - 30 - tall:.1f}"'
+                     f' width="{max(each - 2, 1):.1f}" height="{tall:.1f}" fill="#2680c2"/>')
+    parts.append(f'<text x="{left - 8}" y="{top + 8}" text-anchor="end">{most:,.0f}</text>')
+    parts.append(f'<text x="{left - 8}" y="{height - 30}" text-anchor="end">0</text>')
+    return document(width, height, title, parts)
+
+
+def document(width, height, title, parts):
+    head = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
             ' font-family="sans-serif" font-size="13"><rect width="100%" height="100%"'
             f' fill="white"/><text x="10" y="26" font-size="15">{escape(title)}</text>')
     return head + "\n" + "\n".join(parts) + "\n</svg>\n"
