@@ -14,7 +14,7 @@ namespace pawl {
 namespace {
 
 constexpr std::uint64_t mebibyte = 1024 * 1024;
-constexpr std::uint64_t chunks_memtable_max = 32 * mebibyte;
+constexpr std::uint64_t chunks_memtable_max = 16 * mebibyte;
 constexpr std::uint64_t wal_max = 64 * mebibyte;
 constexpr std::uint64_t memtable_min = 2 * mebibyte;
 constexpr std::uint64_t reserve_max = 256 * 1000 * 1000;
