@@ -14,7 +14,8 @@ import sys
 
 import plot
 import report
-from processes import Device, Process, disk_bytes
+from processes import Device, disk_bytes
+from throughput import Rounds
 
 # Issue 9, point 3.
 RESIDENT_MB = report.at_most(100)
@@ -35,7 +36,7 @@ class Bench:
     def __init__(self, options, folder):
         self.options = options
         self.folder = folder
-        self.programs = os.path.join(options.build, "bench/bin")
+        self.rounds = Rounds(options.build, folder)
 
     def device(self, name):
         return Device(self.options.build, self.data(name))
@@ -44,20 +45,7 @@ class Bench:
         return os.path.join(self.folder, name)
 
     def peer(self, program, device, count, *options):
-        return Process(os.path.join(self.programs, f"bench_pawl_{program}"), device.endpoint, count,
-                       BYTES, *options, deadline_s=600)
-
-    def live_rate(self):
-        """Messages/s through an empty queue, by the clock of the peers."""
-        count = self.options.live
-        with self.device("live") as device, self.peer("consume", device, count) as consume:
-            consume.wait_for("ready")
-            with self.peer("produce", device, count) as produce:
-                begun = float(produce.wait_for("first_send"))
-                ended = float(consume.wait_for("all_acked"))
-                produce.finish()
-                consume.finish()
-                return count / (ended - begun)
+        return self.rounds.peer(program, device, count, BYTES, *options, deadline_s=600)
 
     def fill(self, device):
         """Seconds that each million took to be confirmed."""
@@ -96,7 +84,9 @@ class Bench:
 
 def backlog(bench, out):
     options = bench.options
-    live = out.add("live, producer and worker together", bench.live_rate(), "messages/s")
+    live = out.add("live, producer and worker together",
+                   options.live / bench.rounds.pawl(options.live, BYTES, durable=True),
+                   "messages/s")
     with bench.device("backlog") as device:
         steps = bench.fill(device)
         rates = [options.step / seconds for seconds in steps]

@@ -2,15 +2,21 @@
 // Instants that two processes of one machine can compare.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 
 namespace bench {
 
-inline double now_s() {
+inline std::uint64_t now_ns() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+inline double now_s() {
+  return static_cast<double>(now_ns()) * 1e-9;
 }
 
 // One line that the driver waits for: "NAME seconds".

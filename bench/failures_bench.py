@@ -7,13 +7,11 @@ message is nacked once, few and many, for the memory that failing takes. Last, a
 thousand leases is killed, and another one takes over.
 """
 
-import os
-import statistics
 import sys
 import time
 
 import report
-from processes import Device, Process
+from throughput import Rounds
 
 # Issue 9, point 6.
 FAILING_TO_CLEAN = report.at_least(0.4)
@@ -39,95 +37,64 @@ margin = "500ms"
 """
 
 
-class Bench:
-    def __init__(self, options, folder):
-        self.options = options
-        self.folder = folder
-        self.programs = os.path.join(options.build, "bench/bin")
-
-    def peer(self, program, device, count, *options):
-        return Process(os.path.join(self.programs, f"bench_pawl_{program}"), device.endpoint, count,
-                       BYTES, *options)
-
-    def through(self, device, count, *options):
-        """Seconds from the first send until all are confirmed and acked."""
-        with self.peer("consume", device, count, *options) as consume:
-            consume.wait_for("ready")
-            with self.peer("produce", device, count) as produce:
-                begun = float(produce.wait_for("first_send"))
-                confirmed = float(produce.wait_for("all_confirmed"))
-                ended = float(consume.wait_for("all_acked"))
-                produce.finish()
-                consume.finish()
-                return max(confirmed, ended) - begun
-
-    def data(self, name, durable):
-        return os.path.join(self.folder, name) if durable else None
-
-
-def some_fail(bench, out, durable):
+def some_fail(rounds, out, options, durable):
     kind = "durable" if durable else "in memory"
-    count = bench.options.messages
     rates = {"clean": [], "failing": []}
-    for number in range(bench.options.rounds):
-        for name, options in (
+    for number in range(options.rounds):
+        for name, nacks in (
                 ("clean", ()),
                 ("failing", ("--nack-one-in", NACK_ONE_IN, "--nack-times", NACK_TIMES))):
-            data = bench.data(f"{name}{number}", durable)
-            with Device(bench.options.build, data, QUICK_RETRY) as device:
-                rate = count / bench.through(device, count, *options)
+            rate = options.messages / rounds.pawl(options.messages, BYTES, durable, consume=nacks)
             rates[name].append(rate)
-            report.say(f"{kind}  round {number + 1}  {name:8} {rate:12,.0f} messages/s")
-    out.details[f"rates, {kind}"] = rates
-    ratios = [failing / clean for failing, clean in zip(rates["failing"], rates["clean"])]
-    out.add(f"{kind}: clean", statistics.median(rates["clean"]), "messages/s")
-    out.add(f"{kind}: one in {NACK_ONE_IN} nacked {NACK_TIMES} times",
-            statistics.median(rates["failing"]), "messages/s")
-    out.add(f"{kind}: failing / clean, least", min(ratios), "×")
-    out.add(f"{kind}: failing / clean, median", statistics.median(ratios), "×", FAILING_TO_CLEAN)
+            report.say(f"{kind}  round {number + 1}/{options.rounds}  {name:8}"
+                       f"{rate:12,.0f} messages/s")
+    out.add_rounds(f"{kind}: clean", rates["clean"], "messages/s")
+    out.add_rounds(f"{kind}: one in {NACK_ONE_IN} nacked {NACK_TIMES} times", rates["failing"],
+                   "messages/s")
+    out.add_rounds(f"{kind}: failing / clean",
+                   [failing / clean for failing, clean in zip(rates["failing"], rates["clean"])],
+                   "×", FAILING_TO_CLEAN)
 
 
-def all_fail(bench, out):
+def all_fail(rounds, out, options):
     """Each message once, a second before it comes back: the device's memory at its highest."""
-    peaks = {}
-    for count in (bench.options.messages // 4, bench.options.messages):
-        data = bench.data(f"all{count}", durable=True)
-        with Device(bench.options.build, data, SLOW_RETRY) as device:
-            seconds = bench.through(device, count, "--nack-one-in", 1, "--nack-times", 1)
-            peaks[count] = device.resident_peak_mb()
+    peaks = []
+    for count in (options.messages // 4, options.messages):
+        with rounds.device(durable=True) as device:
+            seconds = rounds.through(device, count, BYTES, consume=("--nack-one-in", 1))
+            peaks.append(device.resident_peak_mb())
         out.add(f"durable: all {count:,} nacked once", count / seconds, "messages/s")
-        out.add(f"durable: all {count:,} nacked once, resident, highest", peaks[count], "MB")
-    few, many = peaks.values()
-    out.add("resident, four times as many / as few", many / few, "×", MANY_TO_FEW)
+        out.add(f"durable: all {count:,} nacked once, resident, highest", peaks[-1], "MB")
+    out.add("resident, four times as many / as few", peaks[1] / peaks[0], "×", MANY_TO_FEW)
 
 
-def worker_dies(bench, out):
-    with Device(bench.options.build, None, SHORT_LEASE) as device, \
-            bench.peer("consume", device, WARM_UP, "--hold", LEASES) as victim:
+def worker_dies(rounds, out):
+    with rounds.device(durable=False) as device, \
+            rounds.peer("consume", device, WARM_UP, BYTES, "--hold", LEASES) as victim:
         victim.wait_for("ready")
-        with bench.peer("produce", device, WARM_UP + LEASES) as produce:
+        with rounds.peer("produce", device, WARM_UP + LEASES, BYTES) as produce:
             produce.wait_for("all_confirmed")
             produce.finish()
         victim.wait_for("holding")
-        killed_s = time.monotonic()
+        killed = time.monotonic()
         victim.kill()
-        with bench.peer("consume", device, LEASES, "--suspects-to", WARM_UP + SLOTS) as heir:
+        with rounds.peer("consume", device, LEASES, BYTES,
+                         "--suspects-to", WARM_UP + SLOTS) as heir:
             first = float(heir.wait_for("first_suspect"))
             rest = float(heir.wait_for("rest_handled"))
             ended = float(heir.wait_for("all_acked"))
             heir.finish()
     out.add(f"{LEASES:,} leases, worker killed: the rest in other hands, beyond the lease",
-            rest - killed_s - LEASE_S, "s", TAKEN_OVER_S)
+            rest - killed - LEASE_S, "s", TAKEN_OVER_S)
     out.add(f"its {SLOTS:,} suspects, settled one by one", SLOTS / (ended - first), "a second",
             SUSPECTS_PER_S)
 
 
 def run(out, options, folder):
-    bench = Bench(options, folder)
-    worker_dies(bench, out)
-    some_fail(bench, out, durable=False)
-    some_fail(bench, out, durable=True)
-    all_fail(bench, out)
+    worker_dies(Rounds(options.build, folder, SHORT_LEASE), out)
+    for durable in (False, True):
+        some_fail(Rounds(options.build, folder, QUICK_RETRY), out, options, durable)
+    all_fail(Rounds(options.build, folder, SLOW_RETRY), out, options)
 
 
 def main():

@@ -3,7 +3,6 @@
 """What a device costs that nobody uses: start, memory, processor time, the size of its program."""
 
 import os
-import statistics
 import subprocess
 import sys
 
@@ -44,10 +43,7 @@ def run(out, options, folder):
                                                 folder), "MB", BINARY_MB)
     for kind, data in (("in memory", None), ("durable", os.path.join(folder, "data"))):
         starts = [ready_ms(options, data) for _ in range(options.starts)]
-        out.details[f"starts_ms, {kind}"] = starts
-        out.add(f"{kind}: ready, median of {options.starts} starts", statistics.median(starts),
-                "ms", READY_MS)
-        out.add(f"{kind}: ready, slowest", max(starts), "ms")
+        out.add_rounds(f"{kind}: ready", starts, "ms", READY_MS)
         idle(out, options, kind, data)
 
 

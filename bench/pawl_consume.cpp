@@ -10,6 +10,7 @@
 //   --stick-one-in N holds each Nth message (by its offset) and never settles it; says how many
 //                    when COUNT others are done, and stays until it is killed
 //   --hold N         after COUNT holds N leases, says so, and does nothing more
+//   --latency 1      of messages that are stamped; without the first tenth, which warm up
 //   --suspects-to N  says `first_suspect` at the first offset below N, `rest_handled` when every
 //                    other message is done
 #include <poll.h>
@@ -27,6 +28,8 @@
 
 #include "bench/arguments.hpp"
 #include "bench/clock.hpp"
+#include "bench/histogram.hpp"
+#include "bench/pace.hpp"
 #include "bench/queues.hpp"
 
 namespace {
@@ -53,11 +56,16 @@ class Tally {
       : workers_(workers),
         count_(arguments.count),
         bytes_(arguments.bytes),
+        latency_(arguments["--latency"] != 0),
         suspects_to_(arguments["--suspects-to"]) {}
 
   // Of a message that is done: the last one stops every worker.
   void add(const pawl::Delivery& delivery) {
     if (delivery.body().size() != bytes_) ++wrong_;
+    // One thread: that of the one worker.
+    if (latency_ && done_ >= count_ / 10) {
+      histogram_.add(bench::age_ns(delivery.body().data()));
+    }
     if (suspects_to_ != 0) look_for_suspects(delivery.offset());
     const std::uint64_t done = ++done_;
     if (done == 1) bench::tell("first_handled", bench::now_s());
@@ -67,9 +75,11 @@ class Tally {
 
   bool is_done() const { return done_ >= count_; }
   std::uint64_t wrong() const { return wrong_; }
+  void tell_latency() const {
+    if (latency_) histogram_.tell();
+  }
 
  private:
-  // One thread: that of the one worker.
   void look_for_suspects(std::uint64_t offset) {
     if (offset >= suspects_to_) {
       rest_handled_at_ = bench::now_s();
@@ -82,6 +92,8 @@ class Tally {
   Workers& workers_;
   std::uint64_t count_;
   std::size_t bytes_;
+  bool latency_;
+  bench::Histogram histogram_;
   std::uint64_t suspects_to_;
   std::uint64_t suspects_ = 0;
   double rest_handled_at_ = 0;
@@ -161,6 +173,7 @@ int finish(Workers& workers, const Tally& tally, std::uint64_t count) {
   for (const auto& worker : workers) settled = worker->drain(1min) && settled;
   bench::tell("all_acked", bench::now_s());
   for (const auto& worker : workers) acked += worker->progress().acked;
+  tally.tell_latency();
   if (settled && acked == count && tally.wrong() == 0) return 0;
   std::fprintf(stderr, "%llu of %llu acked, %llu of a wrong size\n",
                static_cast<unsigned long long>(acked), static_cast<unsigned long long>(count),
@@ -180,6 +193,7 @@ int main(int argc, char** argv) {
        {"--nack-delay", 0},
        {"--stick-one-in", 0},
        {"--hold", 0},
+       {"--latency", 0},
        {"--suspects-to", 0}});
   Workers workers;
   for (const std::string& queue : bench::queues_of(arguments["--workers"], arguments["--queues"])) {

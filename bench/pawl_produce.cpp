@@ -4,6 +4,8 @@
 //   --producers N  threads that send, each by producers of its own (1)
 //   --queues N     bench0 … bench(N-1) in turn; 1: bench
 //   --step N       says `confirmed` at each N that are (one thread)
+//   --rate N       so many a second in all, each stamped with when it was sent; 0: as fast as it
+//   goes
 #include <chrono>
 #include <memory>
 #include <string>
@@ -14,6 +16,7 @@
 
 #include "bench/arguments.hpp"
 #include "bench/clock.hpp"
+#include "bench/pace.hpp"
 #include "bench/queues.hpp"
 
 namespace {
@@ -42,30 +45,41 @@ class Steps {
   std::uint64_t told_ = 0;
 };
 
-// One thread's share, to its producers in turn.
-void send_share(Producers& producers, std::size_t first, std::size_t stride, std::uint64_t count,
-                const std::string& body, std::uint64_t step) {
-  Steps steps(*producers[first], step);
-  std::size_t at = first;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    if (i % look_every == 0) steps.look();
-    producers[at]->send(body);
-    at = at + stride < producers.size() ? at + stride : first;
+// Of one thread: what it sends, and to which producers in turn.
+struct Share {
+  std::size_t first;
+  std::size_t stride;
+  std::uint64_t count;
+  std::uint64_t rate;
+  std::uint64_t step;
+};
+
+void send_share(Producers& producers, const Share& share, std::string body) {
+  Steps steps(*producers[share.first], share.step);
+  bench::Pace pace(share.rate);
+  std::size_t at = share.first;
+  for (std::uint64_t sent = 0; sent < share.count;) {
+    for (std::uint64_t due = pace.wait(share.count - sent); due > 0; --due, ++sent) {
+      if (sent % look_every == 0) steps.look();
+      if (share.rate != 0) bench::stamp(body.data());
+      producers[at]->send(body);
+      at = at + share.stride < producers.size() ? at + share.stride : share.first;
+    }
   }
-  if (step == 0) return;
-  producers[first]->flush(std::chrono::minutes(2));
+  if (share.step == 0) return;
+  producers[share.first]->flush(std::chrono::minutes(2));
   steps.look();
 }
 
-void send_all(Producers& producers, const bench::Arguments& arguments, const std::string& body) {
+void send_all(Producers& producers, const bench::Arguments& arguments) {
   const std::uint64_t threads_count = arguments["--producers"];
+  const std::string body(arguments.bytes, 'x');
   std::vector<std::jthread> threads;
   for (std::uint64_t t = 0; t < threads_count; ++t) {
-    const std::uint64_t share =
-        arguments.count * (t + 1) / threads_count - arguments.count * t / threads_count;
-    threads.emplace_back([&producers, &body, t, threads_count, share, step = arguments["--step"]] {
-      send_share(producers, t, threads_count, share, body, step);
-    });
+    const std::uint64_t end = arguments.count * (t + 1) / threads_count;
+    const Share share{t, threads_count, end - arguments.count * t / threads_count,
+                      arguments["--rate"] / threads_count, arguments["--step"]};
+    threads.emplace_back([&producers, share, &body] { send_share(producers, share, body); });
   }
 }
 
@@ -88,8 +102,8 @@ bool all_confirmed(Producers& producers, std::uint64_t count) {
 
 int main(int argc, char** argv) {
   const bench::Arguments arguments = bench::read_arguments(
-      argc, argv, "bench_pawl_produce ENDPOINT COUNT BYTES [--producers|--queues|--step N]",
-      {{"--producers", 1}, {"--queues", 1}, {"--step", 0}});
+      argc, argv, "bench_pawl_produce ENDPOINT COUNT BYTES [--option number]...",
+      {{"--producers", 1}, {"--queues", 1}, {"--step", 0}, {"--rate", 0}});
   Producers producers;
   for (const std::string& queue :
        bench::queues_of(arguments["--producers"], arguments["--queues"])) {
@@ -101,8 +115,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "no device at %s\n", arguments.endpoint.c_str());
     return 1;
   }
-  const std::string body(arguments.bytes, 'x');
   bench::tell("first_send", bench::now_s());
-  send_all(producers, arguments, body);
+  send_all(producers, arguments);
   return all_confirmed(producers, arguments.count) ? 0 : 1;
 }

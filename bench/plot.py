@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bar chart as SVG, by hand: one group a message size, whiskers from the least to the most."""
 
+import math
 from xml.sax.saxutils import escape
 
 COLORS = ["#9aa5b1", "#7b8794", "#52606d", "#2680c2", "#0f609b"]
+LINES = ["#7b8794", "#2680c2", "#d64545"]
 WIDTH, ROW, LABEL, TOP = 900, 22, 190, 46
 
 
@@ -53,3 +55,44 @@ def document(width, height, title, parts):
             ' font-family="sans-serif" font-size="13"><rect width="100%" height="100%"'
             f' fill="white"/><text x="10" y="26" font-size="15">{escape(title)}</text>')
     return head + "\n" + "\n".join(parts) + "\n</svg>\n"
+
+
+def histograms(panels, title):
+    """{panel: {kind: {nanoseconds: count}}}, one panel below the other, both axes' scales shared:
+    time logarithmic, eight bars to a doubling; height is the kind's share."""
+    width, each, left, top = 900, 170, 90, 46
+    shares = {(panel, kind): by_eighths(buckets)
+              for panel, kinds in panels.items() for kind, buckets in kinds.items()}
+    first = min(min(share) for share in shares.values())
+    last = max(max(share) for share in shares.values()) + 1
+    most = max(max(share.values()) for share in shares.values())
+    across = (width - left - 20) / (last - first)
+    parts, y = [], top
+    for panel, kinds in panels.items():
+        floor = y + each - 30
+        parts.append(f'<text x="10" y="{y + 14}" font-weight="bold">{escape(panel)}</text>')
+        for number, kind in enumerate(kinds):
+            share = shares[panel, kind]
+            points = " ".join(
+                f"{left + (at - first) * across:.1f},"
+                f"{floor - share.get(at, 0) / most * (each - 60):.1f}" for at in range(first, last))
+            color = LINES[number % len(LINES)]
+            parts.append(f'<polyline points="{points}" fill="none" stroke="{color}"'
+                         ' stroke-width="2"/>')
+            parts.append(f'<text x="{width - 110}" y="{y + 14 + 18 * number}" fill="{color}">'
+                         f'{escape(kind)}</text>')
+        for at in range(first, last):
+            if at % 16 == 0:
+                parts.append(f'<text x="{left + (at - first) * across:.1f}" y="{floor + 16}"'
+                             f' text-anchor="middle">{2 ** (at / 8) / 1e3:,.3g} µs</text>')
+        y += each
+    return document(width, y + 10, title, parts)
+
+
+def by_eighths(buckets):
+    total = sum(buckets.values())
+    shares = {}
+    for nanoseconds, count in buckets.items():
+        at = int(8 * math.log2(max(nanoseconds, 1)))
+        shares[at] = shares.get(at, 0) + count / total
+    return shares

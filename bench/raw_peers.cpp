@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // What libzmq does by itself, to compare with: PUSH, PULL and zmq_proxy, no confirms and no acks.
 //
-//   bench_raw_peers pull  ENDPOINT COUNT BYTES PACK    binds if ENDPOINT ends with *, else connects
-//   bench_raw_peers push  ENDPOINT COUNT BYTES PACK    PACK messages to a frame
-//   bench_raw_peers proxy                              prints where to push and where to pull
+//   bench_raw_peers pull  ENDPOINT COUNT BYTES    binds if ENDPOINT ends with *, else connects
+//   bench_raw_peers push  ENDPOINT COUNT BYTES
+//   bench_raw_peers proxy - 0 0                   prints where to push and where to pull
+//   bench_raw_peers append PATH COUNT BYTES       to a file, with fdatasync
+//
+//     --pack N     messages to a frame, or to a sync (1)
+//     --rate N     sends so many a second, stamped; 0: as fast as it goes
+//     --latency 1  of stamped messages, or of a sync; without the first tenth, which warms up
+#include <fcntl.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include "bench/arguments.hpp"
 #include "bench/clock.hpp"
+#include "bench/histogram.hpp"
+#include "bench/pace.hpp"
 
 namespace {
 
@@ -45,43 +55,47 @@ void attach(void* socket, const std::string& endpoint) {
   std::fflush(stdout);
 }
 
-struct Load {
-  std::string endpoint;
-  long count;
-  std::size_t bytes;
-  long pack;
-};
-
 // Packed messages stand behind a length each, as any receiver would need it.
-void push(void* context, const Load& load) {
+void send_frame(void* socket, std::uint64_t pack, const std::string& body) {
+  const auto length = static_cast<std::uint32_t>(body.size());
+  const std::size_t entry = body.size() + (pack > 1 ? sizeof length : 0);
+  zmq_msg_t message;
+  check(zmq_msg_init_size(&message, entry * pack) == 0, "init");
+  char* at = static_cast<char*>(zmq_msg_data(&message));
+  for (std::uint64_t i = 0; i < pack; ++i) {
+    if (pack > 1) {
+      std::memcpy(at, &length, sizeof length);
+      at += sizeof length;
+    }
+    std::memcpy(at, body.data(), body.size());
+    at += body.size();
+  }
+  check(zmq_msg_send(&message, socket, 0) >= 0, "zmq_msg_send");
+}
+
+void push(void* context, const bench::Arguments& load) {
   void* socket = make_socket(context, ZMQ_PUSH);
   attach(socket, load.endpoint);
-  const std::string body(load.bytes, 'x');
-  const auto length = static_cast<std::uint32_t>(body.size());
+  std::string body(load.bytes, 'x');
+  const std::uint64_t pack = load["--pack"];
+  const std::uint64_t frames = load.count / pack;
+  const bool stamped = load["--rate"] != 0;
+  bench::Pace pace(load["--rate"]);
   bench::tell("first_send", bench::now_s());
-  for (long sent = 0; sent < load.count; sent += load.pack) {
-    const std::size_t entry = body.size() + (load.pack > 1 ? sizeof length : 0);
-    zmq_msg_t message;
-    check(zmq_msg_init_size(&message, entry * static_cast<std::size_t>(load.pack)) == 0, "init");
-    char* at = static_cast<char*>(zmq_msg_data(&message));
-    for (long i = 0; i < load.pack; ++i) {
-      if (load.pack > 1) {
-        std::memcpy(at, &length, sizeof length);
-        at += sizeof length;
-      }
-      std::memcpy(at, body.data(), body.size());
-      at += body.size();
+  for (std::uint64_t sent = 0; sent < frames;) {
+    for (std::uint64_t due = pace.wait(frames - sent); due > 0; --due, ++sent) {
+      if (stamped) bench::stamp(body.data());
+      send_frame(socket, pack, body);
     }
-    check(zmq_msg_send(&message, socket, 0) >= 0, "zmq_msg_send");
   }
   zmq_close(socket);
 }
 
-long messages_in(zmq_msg_t* message, const Load& load) {
-  if (load.pack == 1) return 1;
+std::uint64_t messages_in(zmq_msg_t* message, std::uint64_t pack) {
+  if (pack == 1) return 1;
   const char* at = static_cast<const char*>(zmq_msg_data(message));
   const char* end = at + zmq_msg_size(message);
-  long found = 0;
+  std::uint64_t found = 0;
   for (std::uint32_t length = 0; at < end; ++found) {
     std::memcpy(&length, at, sizeof length);
     at += sizeof length + length;
@@ -89,15 +103,20 @@ long messages_in(zmq_msg_t* message, const Load& load) {
   return found;
 }
 
-void pull(void* context, const Load& load) {
+void pull(void* context, const bench::Arguments& load) {
   void* socket = make_socket(context, ZMQ_PULL);
   attach(socket, load.endpoint);
+  const std::uint64_t pack = load["--pack"];
+  const bool latency = load["--latency"] != 0;
+  bench::Histogram histogram;
   zmq_msg_t message;
   zmq_msg_init(&message);
-  for (long got = 0; got < load.count; got += messages_in(&message, load)) {
+  for (std::uint64_t got = 0; got < load.count; got += messages_in(&message, pack)) {
     check(zmq_msg_recv(&message, socket, 0) >= 0, "zmq_msg_recv");
+    if (latency && got >= load.count / 10) histogram.add(bench::age_ns(zmq_msg_data(&message)));
   }
   bench::tell("last_receive", bench::now_s());
+  if (latency) histogram.tell();
   zmq_msg_close(&message);
   zmq_close(socket);
 }
@@ -110,22 +129,50 @@ void proxy(void* context) {
   zmq_proxy(front, back, nullptr);
 }
 
+// What a disk gives to whoever writes the messages' bytes and nothing else.
+void append(const bench::Arguments& load) {
+  const int file = open(load.endpoint.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+  check(file >= 0, "open");
+  const std::uint64_t pack = load["--pack"];
+  const std::string bytes(load.bytes * pack, 'x');
+  const std::uint64_t syncs = load.count / pack;
+  bench::Pace pace(load["--rate"]);
+  bench::Histogram histogram;
+  bench::tell("first_send", bench::now_s());
+  for (std::uint64_t done = 0; done < syncs;) {
+    for (std::uint64_t due = pace.wait(syncs - done); due > 0; --due, ++done) {
+      const std::uint64_t begun = bench::now_ns();
+      check(write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) &&
+                fdatasync(file) == 0,
+            "append");
+      if (done >= syncs / 10) histogram.add(bench::now_ns() - begun);
+    }
+  }
+  bench::tell("last_sync", bench::now_s());
+  histogram.tell();
+  close(file);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  void* context = zmq_ctx_new();
   const std::string what = argc > 1 ? argv[1] : "";
-  if (what == "proxy") {
-    proxy(context);
+  const bench::Arguments load = bench::read_arguments(
+      argc - 1, argv + 1,
+      "bench_raw_peers pull|push|proxy|append ENDPOINT COUNT BYTES [--option number]...",
+      {{"--pack", 1}, {"--rate", 0}, {"--latency", 0}});
+  if (what == "append") {
+    append(load);
     return 0;
   }
-  if (argc != 6 || (what != "push" && what != "pull")) {
-    std::fprintf(stderr, "bench_raw_peers push|pull ENDPOINT COUNT BYTES PACK\n");
-    return 2;
+  void* context = zmq_ctx_new();
+  if (what == "proxy") {
+    proxy(context);
+  } else if (what == "push") {
+    push(context, load);
+  } else {
+    pull(context, load);
   }
-  const Load load{argv[2], std::atol(argv[3]), static_cast<std::size_t>(std::atol(argv[4])),
-                  std::atol(argv[5])};
-  what == "push" ? push(context, load) : pull(context, load);
   zmq_ctx_term(context);
   return 0;
 }

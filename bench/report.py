@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import platform
+import statistics
 import sys
 import tempfile
 import time
@@ -62,7 +63,12 @@ class Report:
         if bar is not None:
             row.update(bar=str(bar), met=bar.met(value))
         self.rows.append(row)
-        say(f"{what}: {number(value)} {unit}")
+        return value
+
+    def add_rounds(self, what, values, unit="", bar=None):
+        """The median of several rounds, with the least and the most."""
+        value = self.add(what, statistics.median(values), unit, bar)
+        self.rows[-1].update(least=min(values), most=max(values), rounds=values)
         return value
 
     def machine(self):
@@ -90,15 +96,20 @@ class Report:
 
 
 def table(rows):
-    """Aligned: what was measured, its bar, and whether it was met."""
-    cells = [("measured", "", "unit", "bar", "")]
+    """Aligned: what was measured, over several rounds how far it spread, its bar, whether met."""
+    cells = [("", "median", "", "least … most", "bar", "")]
     for row in rows:
+        spread = f"{number(row['least'])} … {number(row['most'])}" if "least" in row else ""
         verdict = {True: "met", False: "MISSED", None: ""}[row.get("met")]
-        cells.append((row["what"], number(row["value"]), row["unit"], row.get("bar", ""), verdict))
-    widths = [max(len(cell[column]) for cell in cells) for column in range(5)]
+        cells.append((row["what"], number(row["value"]), row["unit"], spread, row.get("bar", ""),
+                      verdict))
+    if not any(cell[3] for cell in cells[1:]):
+        cells = [("", "measured", "", "", "bar", "")] + cells[1:]
+    widths = [max(len(cell[column]) for cell in cells) for column in range(6)]
     return "\n".join(
-        f"{what:{widths[0]}}  {value:>{widths[1]}} {unit:{widths[2]}}  {bar:>{widths[3]}}"
-        f"  {verdict}".rstrip() for what, value, unit, bar, verdict in cells)
+        f"{what:{widths[0]}}  {value:>{widths[1]}} {unit:{widths[2]}}  {spread:>{widths[3]}}"
+        f"  {bar:>{widths[4]}}  {verdict}".rstrip()
+        for what, value, unit, spread, bar, verdict in cells)
 
 
 def parser(doc):
