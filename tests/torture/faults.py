@@ -60,6 +60,8 @@ def stopped(choose, span):
             yield span(torture, luck), process.name
         finally:
             process.thaw()
+            if process.name == "device":
+                torture.log("hub_stood_still")
     return act
 
 

@@ -25,8 +25,8 @@ PR_SET_PDEATHSIG = 1
 
 
 def enter():
-    """Starts this program again inside, if the machine allows it, as root or as root of a user
-    namespace; says why not otherwise. Returns what a torture cannot have here, or nothing."""
+    """Runs this program again inside and ends with it, if the machine allows that, as root or as
+    root of a user namespace. Returns why not otherwise, or, inside, nothing."""
     if INSIDE in os.environ:
         return os.environ[INSIDE]
     reasons = []
@@ -39,12 +39,20 @@ def enter():
         except FileNotFoundError as missing:
             return f"{missing.filename} is not installed"
         if tried.returncode == 0:
-            # Whoever kills this process kills all that is inside.
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            os.environ[INSIDE] = ""
-            os.execvp(command[0], [*command, sys.executable, *sys.argv])
+            sys.exit(run_inside(command))
         reasons.append(tried.stderr.strip().splitlines()[-1] if tried.stderr else "unshare failed")
     return f"no namespaces are allowed here ({reasons[0]})"
+
+
+def run_inside(command):
+    """Whatever ends this process ends all that is inside. An interrupt from a terminal reaches
+    those inside by itself."""
+    inside = subprocess.Popen([*command, sys.executable, *sys.argv], env={**os.environ, INSIDE: ""},
+                              preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG,
+                                                                         signal.SIGKILL))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: inside.kill())
+    return inside.wait()
 
 
 def make_folder():
@@ -65,7 +73,9 @@ def keep_folder(folder):
 
 
 def run(*command):
-    subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
+    # In a session of its own: a terminal's interrupt is for this process alone.
+    subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True,
+                   start_new_session=True)
 
 
 class Side:
@@ -76,7 +86,8 @@ class Side:
     def __init__(self, name, number):
         self.name = name
         self.here, self.there = f"10.77.{number}.1", f"10.77.{number}.2"
-        self.holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+        self.holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"],
+                                       start_new_session=True)
         mine = os.readlink("/proc/self/ns/net")
         link = pathlib.Path(f"/proc/{self.holder.pid}/ns/net")
         harness.wait_until(lambda: os.readlink(link) != mine, "a network namespace", 10)

@@ -92,7 +92,7 @@ class Worker(Slot):
     def command(self):
         return [harness.PEERS / "pawl-test-worker", self.torture.device.endpoint, self.queue,
                 "--how", self.how, "--peer", self.name, "--pause-ms", 1, "--slow-ms",
-                round(1200 * self.torture.LEASE_S), *self.options]
+                round(600 * self.torture.LEASE_S), *self.options]
 
     def finish(self):
         self.finishing = True

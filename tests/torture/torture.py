@@ -40,7 +40,7 @@ class Broken(Exception):
 class Torture:
     QUEUE = "q"
     LEASE_S, BEAT_S, MARGIN_S = (4.0, 0.8, 0.5) if harness.SANITIZED else (1.0, 0.2, 0.2)
-    MAX_ATTEMPTS, BACKOFF_MS = 3, 20
+    MAX_ATTEMPTS, BACKOFF_MS, DRAIN_MS = 3, 400, 300
     PRODUCER_PAUSE_MS = 20 if harness.SANITIZED else 8
     KILLS_EVERY = 20
     RECOVERY_MAX_S = 120 if harness.SANITIZED else 30
@@ -106,7 +106,7 @@ class Torture:
     def start(self, *command, **options):
         if self.missing:  # else the namespace takes all with it
             command = ["setpriv", "--pdeathsig", "KILL", *command]
-        process = harness.Process(command, **options)
+        process = harness.Process(command, start_new_session=True, **options)
         process.name = next(word for word in process.args if "pawl" in word).rsplit("/", 1)[-1]
         self.processes.append(process)
         return process
@@ -263,7 +263,8 @@ class Torture:
         """The oracle's account of all that was logged."""
         judged = subprocess.run(
             [harness.PEERS / "pawl-oracle", self.logs, "--queue", self.QUEUE, "--max-attempts",
-             str(self.MAX_ATTEMPTS), "--backoff-ms", str(self.BACKOFF_MS)],
+             str(self.MAX_ATTEMPTS), "--backoff-ms", str(self.BACKOFF_MS), "--drain-ms",
+             str(self.DRAIN_MS)],
             capture_output=True, text=True, check=False)
         if judged.returncode not in (0, 1):
             self.complain(f"pawl-oracle ended with {judged.returncode}: {judged.stderr}")
@@ -290,10 +291,11 @@ def run(arguments, missing):
         reasons = {fault.kind: fault.why_not(torture) for fault in FAULTS}
         plan = Plan(arguments.seed, [f for f in FAULTS if not reasons[f.kind]])
         torture.run(plan, arguments.minutes * 60)
+    except KeyboardInterrupt:
+        return "interrupted"  # what is in the folder the next run takes away
     finally:
         torture.close()
-    account = torture.judge()
-    said = summary.Summary(torture, account, reasons, arguments.seed)
+    said = summary.Summary(torture, torture.judge(), reasons, arguments.seed)
     said.print()
     if arguments.json:
         arguments.json.write_text(json.dumps(said.as_dict(), indent=2) + "\n", encoding="utf-8")

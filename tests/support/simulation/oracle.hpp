@@ -30,6 +30,9 @@ class Oracle {
     // A message whose life is told to `tell`, line by line.
     std::string watched{};
     std::function<void(const std::string&)> tell{};
+    // A real hub reads its clock once for all that it drains from its socket: what it is told while
+    // that lasts counts as told at the beginning.
+    Duration drain_max{};
   };
   explicit Oracle(Expectation expected) : expected_(std::move(expected)) {}
 
@@ -58,6 +61,7 @@ class Oracle {
   // The hub's process has died. What it had just handed out alone may never have left it, which it
   // cannot know.
   void hub_was_lost() { ++hub_losses_; }
+  void hub_stood_still(Instant until) { stood_still_until_ = until; }
   void wall_clock_jumped() { expected_.wall_jumps = true; }
   // Of real processes nobody sees what a hub sends. From when a worker that holds nothing has lost
   // its belief, its hub may have given up its session with something on its way to it, alone, which
@@ -157,6 +161,7 @@ class Oracle {
   std::size_t confirmed_ = 0;
   bool store_was_cut_ = false;
   std::uint32_t hub_losses_ = 0;
+  Instant stood_still_until_{};
   std::size_t missed_ = 0;  // sessions that were lost with something on its way, perhaps
   std::size_t blamed_unseen_ = 0;
   std::string fault_;

@@ -134,7 +134,9 @@ void Oracle::check_backoff(const std::string& body, const Message& message, cons
   if (what.attempt != message.nacked_attempt + 1 || what.lease < message.nacked_lease) return;
   if (message.failures() != message.failures_then) return;
   if (possible_timeouts(what.offset, now) > 0) return;
-  const Duration least = shortest_backoff(expected_.policy.backoff, message.nacked_attempt);
+  if (message.nacked_at <= stood_still_until_ + expected_.drain_max) return;  // within one drain
+  const Duration least =
+      shortest_backoff(expected_.policy.backoff, message.nacked_attempt) - expected_.drain_max;
   if (now - message.nacked_at >= least) return;
   complain("G3 " + body + " is tried again after " +
            std::to_string((now - message.nacked_at).count() / 1000) + " ms, " +

@@ -21,7 +21,7 @@ using torture::next_word;
 struct Arguments {
   testing::Oracle::Expectation expected;
   std::string folder;
-  long backoff_ms = 20;
+  long backoff_ms = 0, drain_ms = 0;
 };
 
 class Telling {
@@ -153,6 +153,7 @@ class Telling {
 
   // Of the torture itself.
   void hub_lost() { oracle_.hub_was_lost(); }
+  void hub_stood_still() { oracle_.hub_stood_still(now_); }
   void clock_jumped() { oracle_.wall_clock_jumped(); }
   void rest() {
     testing::Oracle::Counters counters;
@@ -164,15 +165,25 @@ class Telling {
   }
 
   const std::map<std::string, void (Telling::*)()> calls_{
-      {"sent", &Telling::sent},         {"confirmed", &Telling::confirmed},
-      {"refused", &Telling::refused},   {"welcome", &Telling::welcome},
-      {"alive", &Telling::alive},       {"silent", &Telling::silent},
-      {"lost", &Telling::lost},         {"handed", &Telling::handed},
-      {"answered", &Telling::answered}, {"resumes", &Telling::resumes},
-      {"dead", &Telling::dead},         {"begin", &Telling::begin},
-      {"end", &Telling::end},           {"done", &Telling::done},
-      {"damaged", &Telling::damaged},   {"wrong", &Telling::wrong},
-      {"hub_lost", &Telling::hub_lost}, {"clock_jumped", &Telling::clock_jumped},
+      {"sent", &Telling::sent},
+      {"confirmed", &Telling::confirmed},
+      {"refused", &Telling::refused},
+      {"welcome", &Telling::welcome},
+      {"alive", &Telling::alive},
+      {"silent", &Telling::silent},
+      {"lost", &Telling::lost},
+      {"handed", &Telling::handed},
+      {"answered", &Telling::answered},
+      {"resumes", &Telling::resumes},
+      {"dead", &Telling::dead},
+      {"begin", &Telling::begin},
+      {"end", &Telling::end},
+      {"done", &Telling::done},
+      {"damaged", &Telling::damaged},
+      {"wrong", &Telling::wrong},
+      {"hub_lost", &Telling::hub_lost},
+      {"clock_jumped", &Telling::clock_jumped},
+      {"hub_stood_still", &Telling::hub_stood_still},
       {"rest", &Telling::rest}};
 
   testing::Oracle oracle_;
@@ -188,6 +199,7 @@ class Telling {
 int judge(Arguments& arguments) {
   const std::chrono::milliseconds backoff(arguments.backoff_ms);
   arguments.expected.policy.backoff = {backoff, 1.0, backoff, 0.0};
+  arguments.expected.drain_max = std::chrono::milliseconds(arguments.drain_ms);
   Telling telling(arguments.expected);
   telling.tell(torture::Story::read(arguments.folder));
   const nlohmann::json result = telling.result();
@@ -204,6 +216,7 @@ int main(int argc, char** argv) {
   app.add_option("--queue", arguments.expected.queue)->required();
   app.add_option("--max-attempts", arguments.expected.policy.max_attempts)->required();
   app.add_option("--backoff-ms", arguments.backoff_ms)->required();
+  app.add_option("--drain-ms", arguments.drain_ms)->required();
   app.add_option("--watch", arguments.expected.watched, "tell the life of this message");
   CLI11_PARSE(app, argc, argv);
   try {
