@@ -78,7 +78,8 @@ def the_device(torture):
 
 
 def workers(torture):
-    return [slot.process for slot in torture.workers] + [torture.lines.worker]
+    return [slot.process for slot in [*torture.workers, torture.undertaker]] + [
+        torture.lines.worker]
 
 
 def producers(torture):

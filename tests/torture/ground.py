@@ -74,8 +74,8 @@ def keep_folder(folder):
 
 def run(*command):
     # In a session of its own: a terminal's interrupt is for this process alone.
-    subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True,
-                   start_new_session=True)
+    return subprocess.run([str(word) for word in command], check=True, capture_output=True,
+                          text=True, start_new_session=True).stdout
 
 
 class Side:
@@ -102,7 +102,7 @@ class Side:
         self.run("ip", "route", "add", "default", "via", self.here)
 
     def run(self, *command):
-        run(*self.prefix, *command)
+        return run(*self.prefix, *command)
 
     def close(self):
         self.holder.kill()

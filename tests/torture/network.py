@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults of the cables between the device and the sides of its peers (ground.py)."""
 
+import json
 import subprocess
 
 import ground
@@ -61,17 +62,24 @@ def flapping(torture, luck):
         ground.run("ip", "link", "set", side.name, "up")
 
 
+def dropped(run, cable):
+    return sum(discipline.get("drops", 0)
+               for discipline in json.loads(run("tc", "-s", "-j", "qdisc", "show", "dev", cable)))
+
+
 def shaped(*discipline):
     """Both directions of one cable, by a queueing discipline of the kernel."""
     def act(torture, luck):
         side = luck.choice(torture.sides)
-        ground.run("tc", "qdisc", "replace", "dev", side.name, "root", *discipline)
-        side.run("tc", "qdisc", "replace", "dev", "cable", "root", *discipline)
+        ends = ((ground.run, side.name), (side.run, "cable"))
+        for run, cable in ends:
+            run("tc", "qdisc", "replace", "dev", cable, "root", *discipline)
         try:
             yield longer_than_a_lease(torture, luck), side.name
         finally:
-            ground.run("tc", "qdisc", "del", "dev", side.name, "root")
-            side.run("tc", "qdisc", "del", "dev", "cable", "root")
+            for run, cable in ends:
+                torture.packets_dropped += dropped(run, cable)
+                run("tc", "qdisc", "del", "dev", cable, "root")
     return act
 
 

@@ -29,7 +29,8 @@ class Story:
             self.say("producer", f"sent {body}")
             self.say("producer", f"confirmed {body} {offset}")
 
-    def worker(self, name):
+    def worker(self, name, takes="q"):
+        self.say(name, f"takes {takes}")
         self.say(name, "resumes")
         self.say(name, "welcome 0")
         self.say(name, f"alive {self.now + LEASE_NS}")
@@ -60,8 +61,8 @@ class Story:
                 path = pathlib.Path(folder) / f"{process}.log"
                 path.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
             said = subprocess.run([ORACLE, folder, "--queue", "q", "--max-attempts", "3",
-                                   "--backoff-ms", "400", "--drain-ms", "300"], capture_output=True, text=True,
-                                  check=False)
+                                   "--backoff-ms", "400", "--drain-ms", "300"],
+                                  capture_output=True, text=True, check=False)
         assert said.returncode in (0, 1), said.stderr
         account = json.loads(said.stdout)
         assert said.returncode == bool(account["fault"]), account
@@ -162,6 +163,16 @@ class OracleBites(unittest.TestCase):
                 account = self.story.judge()
                 self.assertTrue(account["fault"].startswith(fault), account)
                 self.assertEqual(account["fault"] == "", fault == "", account)
+
+    def test_G3_nothing_of_the_queue_can_die_with_a_worker_of_dead_letters(self):
+        self.story.sends("A:1")
+        self.story.worker("u", takes="q.dead")
+        self.story.say("w1", f"alive {self.story.now + 9 * LEASE_NS}")
+        self.story.say("w2", f"alive {self.story.now + 9 * LEASE_NS}")
+        self.story.now += 2 * LEASE_NS  # u is silent
+        self.story.works("w2", "A:1", 0, attempt=2, redelivered=1)
+        self.story.say("w1", f"alive {self.story.now + LEASE_NS}")
+        self.assert_names("G3 A:1 is handed out as attempt 2, but only 0 failures could be seen")
 
     def test_G3_more_attempts_than_there_are(self):
         self.story.sends("A:61")

@@ -14,18 +14,17 @@ class Slot:
 
     def __init__(self, torture, name, side):
         self.torture, self.name, self.side = torture, name, side
-        self.life, self.process, self.board = 0, None, None
-        self.before = {word: 0 for word in harness.Board.WORDS}
-        self.finishing = False
+        self.life, self.process, self.finishing = 0, None, False
+        # Of the lives before this one, and of this one: replaced at once, since others are reading.
+        self.counters = ({word: 0 for word in harness.Board.WORDS}, None)
 
     def start(self):
-        if self.board is not None:
-            self.before = {word: self.count(word) for word in self.before}
         self.life += 1
         life = f"{self.name}.{self.life}"
-        self.board = harness.Board(self.torture.folder / f"{life}.board")
+        board = harness.Board(self.torture.folder / f"{life}.board")
+        self.counters = ({word: self.count(word) for word in board.WORDS}, board)
         self.process = self.torture.start(
-            *self.side.prefix, *self.command(), "--board", self.board.path, "--log",
+            *self.side.prefix, *self.command(), "--board", board.path, "--log",
             self.torture.logs / f"{life}.log")
         self.process.name = self.name
 
@@ -33,7 +32,8 @@ class Slot:
         raise NotImplementedError
 
     def count(self, word):
-        return self.before[word] + getattr(self.board, word)
+        before, board = self.counters
+        return before[word] + (getattr(board, word) if board is not None else 0)
 
     def supervise(self):
         """Starts it again if it has ended; that it was killed is no surprise."""

@@ -26,8 +26,9 @@ class Summary:
         torture = self.torture
         return {"seed": self.seed, "broken": torture.complaints, "faults": dict(torture.counts),
                 "skipped": {kind: why for kind, why in self.reasons.items() if why},
-                "connects": torture.connects, "messages": self.account,
-                "lines": torture.lines.count, "longest_recovery_s": round(self.longest[0], 2),
+                "connects": torture.connects, "packets_dropped": torture.packets_dropped,
+                "messages": self.account, "lines": torture.lines.count,
+                "longest_recovery_s": round(self.longest[0], 2),
                 "longest_recovery_after": self.longest[1],
                 "settling_s": round(torture.settling_s, 2), "rss_mb": torture.watch.rss >> 20,
                 "descriptors": torture.watch.files, "device_starts": torture.device.restarts + 1,
@@ -42,6 +43,7 @@ class Summary:
         row("faults", sum(counts.values()))
         for kind, why in self.reasons.items():
             row("  " + kind, f"skipped: {why}" if why else counts[kind])
+        row("  packets dropped by slow links", self.torture.packets_dropped)
         row("  connects of strangers", self.torture.connects)
         row("lives of the device", self.torture.device.restarts + 1)
         row("  its store opened anew", self.torture.device.reopened)

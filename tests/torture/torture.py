@@ -20,7 +20,7 @@ import time
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "end_to_end"))
 
-import disk  # pylint: disable=wrong-import-position
+import disk
 import ground
 import harness
 import slots
@@ -54,7 +54,8 @@ class Torture:
         self.logs.mkdir()
         self.processes, self.complaints = [], []
         self.broken, self.lock = threading.Event(), threading.RLock()
-        self.disk_was_full, self.connects, self.settling_s = False, 0, 0.0
+        self.disk_was_full, self.settling_s = False, 0.0
+        self.connects, self.packets_dropped = 0, 0
         self.counts, self.recoveries = collections.Counter(), []
         self.sides, self.supervising, self.supervisor = [], threading.Event(), None
 
@@ -144,7 +145,7 @@ class Torture:
         while not self.supervising.wait(0.02):
             try:
                 self.supervise()
-            except Exception as error:  # pylint: disable=broad-except
+            except Exception as error:
                 self.complain(f"the supervisor failed: {error!r}")
 
     def wait(self, condition, what, deadline_s):
@@ -159,7 +160,7 @@ class Torture:
             self.complain(str(error))
             raise Broken from error
 
-    def wait_progress(self):
+    def wait_progress(self, after="the start"):
         """Until load has gone on, at every peer. Returns how long that took."""
         begun = time.monotonic()
         before = {peer: peer.progress for peer in self.producers + self.workers}
@@ -171,7 +172,7 @@ class Torture:
 
         def what():
             stuck = [peer.name for peer, count in before.items() if peer.progress == count]
-            return f"progress after a fault; nothing moves at {stuck or 'all'}"
+            return f"progress after {after}; nothing moves at {stuck}"
         self.wait(has_gone_on, what, self.RECOVERY_MAX_S)
         return time.monotonic() - begun
 
@@ -186,9 +187,9 @@ class Torture:
                 said.append((span, f"{fault.kind} ({words})"))
             self.hold(max(span for span, _ in said))
         lasted = time.monotonic() - begun
-        recovery = self.wait_progress()
-        self.counts.update(fault.kind for fault in faults)
         what = ", ".join(words for _, words in said)
+        recovery = self.wait_progress(what)
+        self.counts.update(fault.kind for fault in faults)
         self.recoveries.append((recovery, what))
         summary.progress(f"{sum(self.counts.values())} faults, "
                          f"{sum(p.progress for p in self.producers)} messages; {what}: "
@@ -259,6 +260,13 @@ class Torture:
                 process.signal(signal.SIGKILL)
             process.wait()
 
+    def keep_words(self):
+        """What the processes have said, beside what the peers have seen."""
+        for number, process in enumerate(self.processes):
+            if process.errors:
+                path = self.logs.parent / f"{process.name}.{number}.said"
+                path.write_text("\n".join(process.errors) + "\n", encoding="utf-8")
+
     def judge(self):
         """The oracle's account of all that was logged."""
         judged = subprocess.run(
@@ -300,8 +308,9 @@ def run(arguments, missing):
     if arguments.json:
         arguments.json.write_text(json.dumps(said.as_dict(), indent=2) + "\n", encoding="utf-8")
     if torture.complaints:
+        torture.keep_words()
         ground.keep_folder(torture.folder)
-        print(f"what the peers have seen lies in {torture.logs}", flush=True)
+        print(f"what the peers have seen and said is kept in {torture.folder}", flush=True)
         return 1
     shutil.rmtree(torture.folder)
     return 0

@@ -14,7 +14,7 @@ import harness
 
 # What its end by itself, or a start that fails, may say while its disk is full.
 DISK_SAYS = re.compile(r"could not be synced|No space left|disk is full|cannot (open|start)", re.I)
-RSS_MAX = (1500 if harness.SANITIZED else 300) << 20
+RSS_MAX = (1500 if harness.SANITIZED else 128) << 20
 
 
 class Device(harness.Device):

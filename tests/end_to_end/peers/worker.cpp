@@ -299,6 +299,7 @@ int main(int argc, char** argv) {
   try {
     const Arguments arguments = parse(argc, argv, app);
     OracleLog::open(arguments.log);
+    OracleLog::write("takes " + arguments.options.queue);
     work(arguments);
     return 0;
   } catch (const CLI::ParseError& error) {
