@@ -27,7 +27,9 @@ class Plan:
             first = self.luck.choice(self.faults)
             others = [fault for fault in self.faults if fault.group != first.group]
             pair = others and self.luck.random() < TWO_AT_ONCE
-            yield [first, self.luck.choice(others)] if pair else [first]
+            # Strangers first: they are done with connecting when the device has answered.
+            yield sorted([first, self.luck.choice(others)] if pair else [first],
+                         key=lambda fault: fault.group != "connections")
 
     def luck_of_round(self):
         """Its own, so that how often one fault draws does not change the next."""

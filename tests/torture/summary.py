@@ -30,6 +30,7 @@ class Summary:
                 "messages": self.account, "lines": torture.lines.count,
                 "longest_recovery_s": round(self.longest[0], 2),
                 "longest_recovery_after": self.longest[1],
+                "has_settled": torture.has_settled,
                 "settling_s": round(torture.settling_s, 2), "rss_mb": torture.watch.rss >> 20,
                 "descriptors": torture.watch.files, "device_starts": torture.device.restarts + 1,
                 "store_reopened": torture.device.reopened,
@@ -53,14 +54,21 @@ class Summary:
             row(f"messages {name}", self.account.get(name, "?"))
         row("duplicates: processed twice, which may be", self.account.get("processed_twice", "?"))
         row("lines through pawl send and pawl work", self.torture.lines.count)
-        row("losses", self.account.get("lost", "?"))
+        row("failures that nobody saw, which may be", self.account.get("blamed_unseen", "?"))
+        row("losses", self.losses())
         row("longest recovery", f"{self.longest[0]:.2f} s, after {self.longest[1]}")
-        row("time to come to rest", f"{self.torture.settling_s:.2f} s")
+        row("time to come to rest", f"{self.torture.settling_s:.2f} s" if self.torture.has_settled
+            else "it has not")
         row("device's memory at most", f"{self.torture.watch.rss >> 20} MiB of "
             f"{victim.RSS_MAX >> 20}")
         row("device's descriptors at most", f"{self.torture.watch.files} of {FILES_MAX}")
         for what in self.torture.complaints:
             row("BROKEN", what)
+
+    def losses(self):
+        """What was still under way when a run broke off is not lost."""
+        lost = self.account.get("lost", "?")
+        return lost if self.torture.has_settled else f"not known: {lost} were under way"
 
     @staticmethod
     def row(what, value):

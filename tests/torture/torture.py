@@ -54,7 +54,7 @@ class Torture:
         self.logs.mkdir()
         self.processes, self.complaints = [], []
         self.broken, self.lock = threading.Event(), threading.RLock()
-        self.disk_was_full, self.settling_s = False, 0.0
+        self.disk_was_full, self.has_settled, self.settling_s = False, False, 0.0
         self.connects, self.packets_dropped = 0, 0
         self.counts, self.recoveries = collections.Counter(), []
         self.sides, self.supervising, self.supervisor = [], threading.Event(), None
@@ -233,7 +233,7 @@ class Torture:
                   "an answer for each message sent", self.SETTLE_MAX_S)
         self.wait(lambda: finished(self.lines.is_sent), "pawl send's end", self.SETTLE_MAX_S)
         rows = self.wait(self.settled_rows, "rest", self.SETTLE_MAX_S)
-        self.settling_s = time.monotonic() - begun
+        self.has_settled, self.settling_s = True, time.monotonic() - begun
         self.wait(lambda: self.watch.open_files() <= self.watch.files_at_rest + FILES_OF_STORE,
                   "an end of strangers' connections", self.SETTLE_MAX_S)
         self.lines.close()
