@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 ORACLE = pathlib.Path(os.environ["PAWL_TEST_PEERS"]) / "pawl-oracle"
-ACK, NACK = 1, 2
+ACK, NACK, REJECT = 1, 2, 3
 LEASE_NS = 1_000_000_000
 
 
@@ -202,6 +202,50 @@ class OracleBites(unittest.TestCase):
         self.assert_names("G3 A:1 is dead after 3 nacks, 0 deaths, 0 time-outs, 0 rejects; its "
                           "workers said less")
 
+    def test_G3_a_dead_letter_that_died_too_early_or_with_others(self):
+        for history, what in (("nack", "too early"), ("nack death death", "it was not the only one"),
+                              ("nack nack nack nack", "its workers said less")):
+            with self.subTest(history=history):
+                self.setUp()
+                self.story.sends("A:61", "A:62")
+                self.story.is_handed("w1", "A:61", 0)
+                self.story.is_handed("w1", "A:62", 1)
+                self.story.say("w1", f"answered {NACK} 0 1")
+                self.story.now += LEASE_NS
+                self.story.is_handed("w1", "A:61", 0, attempt=2, redelivered=1)
+                self.story.say("u", f"dead 0 0 q A:61 {history}")
+                self.assert_names(what)
+
+    def test_G3_a_failure_that_is_forgotten(self):
+        self.story.sends("A:61")
+        for attempt in (1, 2, 1):
+            self.story.is_handed("w1", "A:61", 0, attempt=attempt, redelivered=1)
+            self.story.say("w1", f"answered {NACK} 0 1")
+            self.story.now += LEASE_NS
+        self.assert_names("G3 A:61 is handed out as attempt 1, after attempt 2")
+
+    def test_G3_a_message_that_kills_whoever_begins_it_was_not_processed(self):
+        self.story.sends("A:41")
+        self.story.works("w1", "A:41", 0)
+        self.story.rests(1, 1)
+        self.assert_names("G3 A:41 cannot have been processed")
+
+    def test_G3_G7_a_dead_letter_of_another_queue_or_at_two_places(self):
+        for places, what in ((("0 0 other",), "without origin"),
+                             (("0 0 q", "1 0 q"), "it lies twice among the dead letters"),
+                             (("0 0 q",), "")):
+            with self.subTest(places=places):
+                self.setUp()
+                self.story.sends("A:27")
+                self.story.is_handed("w1", "A:27", 0)
+                self.story.say("w1", f"answered {REJECT} 0 1")
+                for place in places:
+                    self.story.say("u", f"dead {place} A:27 reject")
+                self.story.rests(1, 0, dead=1)
+                fault = self.story.judge()["fault"]
+                self.assertIn(what, fault)
+                self.assertEqual(fault == "", what == "", fault)
+
     def test_G4_a_producer_whose_messages_lie_in_another_order(self):
         self.story.sends("A:2", "A:1")
         self.assert_names("G4 A:1 at 1 is out of its producer's order: 2 is at 0")
@@ -242,6 +286,10 @@ class OracleBites(unittest.TestCase):
         self.story.sends("A:1")
         self.story.say("w1", "damaged A:1")
         self.assert_names("G7 A:1 did not arrive as it was sent")
+
+    def test_G8_what_a_worker_cannot_read(self):
+        self.story.say("w1", "wrong header is no array")
+        self.assert_names("G8 on the wire of w1: header is no array")
 
     def test_a_log_that_cannot_be_read_is_no_honest_one(self):
         self.story.say("w1", "gibberish")
