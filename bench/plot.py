@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bar chart as SVG, by hand: one group a message size, whiskers from the least to the most."""
+"""Charts as SVG, by hand; whiskers reach from the least to the most."""
 
 import math
 from xml.sax.saxutils import escape
@@ -9,15 +9,16 @@ LINES = ["#7b8794", "#2680c2", "#d64545"]
 WIDTH, ROW, LABEL, TOP = 900, 22, 190, 46
 
 
-def bars(rows, title):
+def bars(rows, title, base):
+    """Rows in groups, each with its ratio to `base`."""
     most = max(row["most"] for row in rows)
     scale = (WIDTH - LABEL - 170) / most
-    parts, y, size, kind = [], TOP, None, 0
+    parts, y, group, kind = [], TOP, None, 0
     for row in rows:
-        if row["bytes"] != size:
-            size, kind = row["bytes"], 0
+        if row["group"] != group:
+            group, kind = row["group"], 0
             y += 24
-            parts.append(f'<text x="10" y="{y - 6}" font-weight="bold">{size} bytes</text>')
+            parts.append(f'<text x="10" y="{y - 6}" font-weight="bold">{escape(group)}</text>')
         length = row["median"] * scale
         left, right = LABEL + row["least"] * scale, LABEL + row["most"] * scale
         middle = y + ROW / 2
@@ -28,7 +29,7 @@ def bars(rows, title):
             f' fill="{COLORS[kind % len(COLORS)]}"/>',
             f'<path d="M{left:.1f} {middle}H{right:.1f}" stroke="#d64545" stroke-width="2"/>',
             f'<text x="{right + 8:.1f}" y="{middle + 4}">{row["median"]:,.0f}'
-            f' ({row["ratio"]:.2f} × proxy)</text>',
+            f' ({row["ratio"]:.2f} × {escape(base)})</text>',
         ]
         kind += 1
         y += ROW

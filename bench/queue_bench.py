@@ -57,12 +57,14 @@ def against_others(out, rounds, options):
         rates = alternate(measures, options.rounds, count, f"{size:5} bytes")
         for kind, values in rates.items():
             median = out.add_rounds(f"{size:5} B  {kind}", values, "messages/s")
-            rows.append({"bytes": size, "kind": kind, "median": median, "least": min(values),
-                         "most": max(values), "ratio": median_ratio(values, rates[RAW])})
+            rows.append({"group": f"{size} bytes", "kind": kind, "median": median,
+                         "least": min(values), "most": max(values),
+                         "ratio": median_ratio(values, rates[RAW])})
         for (kind, base), bar in BARS[size].items():
             out.add_rounds(f"{size:5} B  {kind} / {base}", ratios(rates[kind], rates[base]), "×",
                            bar)
-    out.write_plot(plot.bars(rows, f"messages/s, median of {options.rounds}, {out.machine()}"))
+    out.write_plot(plot.bars(rows, f"messages/s, median of {options.rounds}, {out.machine()}",
+                             "proxy"))
 
 
 def ratios(values, base):
