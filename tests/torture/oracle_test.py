@@ -203,7 +203,8 @@ class OracleBites(unittest.TestCase):
                           "workers said less")
 
     def test_G3_a_dead_letter_that_died_too_early_or_with_others(self):
-        for history, what in (("nack", "too early"), ("nack death death", "it was not the only one"),
+        for history, what in (("nack", "too early"),
+                              ("nack death death", "it was not the only one"),
                               ("nack nack nack nack", "its workers said less")):
             with self.subTest(history=history):
                 self.setUp()
