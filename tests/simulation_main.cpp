@@ -141,7 +141,8 @@ int main(int argc, char** argv) {
   app.add_option("--watch", arguments.options.watched,
                  "trace the life of this message, like P0o0:17");
   app.add_option("--minutes", arguments.minutes, "fresh seeds for so long")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::PositiveNumber)
+      ->take_last();  // ./dev torture sim has its own before the user's
   app.add_option("--threads", arguments.threads, "with --minutes: so many at once")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();

@@ -184,11 +184,8 @@ HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& hand
     frames.emplace_back(supply.body.buffer, supply.body.offset + supply.byte_offset, size);
     queue.group.lease(supply.ref, supply.first, count,
                       {message.lease, session.id, session.next_deliver});
-    if (supply.fresh) {
-      queue.scan_chunk_id = supply.ref.chunk_id;
-      queue.scan_position = supply.first + count;
-      queue.scan_bytes = supply.byte_offset + size;
-    }
+    (supply.fresh ? queue.fresh_cut : queue.ready_cut) = {supply.ref.chunk_id, supply.first + count,
+                                                          supply.byte_offset + size};
     handle.delivered_messages += count;
     handle.delivered_bytes += size;
     messages_max -= count;
@@ -220,13 +217,10 @@ HubMachine::Filled HubMachine::next_supply(Queue& queue, Supply& supply) {
   const Slice* body = body_of(queue, supply.ref);
   if (body == nullptr) return Filled::no_body;
   supply.body = *body;
-  if (supply.first == 0) return Filled::all;
-  if (supply.fresh && queue.scan_chunk_id == supply.ref.chunk_id &&
-      queue.scan_position == supply.first) {
-    supply.byte_offset = queue.scan_bytes;
-  } else {
-    supply.byte_offset = ChunkReader(body->bytes()).skip(supply.first);
-  }
+  Queue::Cut from = supply.fresh ? queue.fresh_cut : queue.ready_cut;
+  if (from.chunk_id != supply.ref.chunk_id || from.position > supply.first) from = {};
+  const Bytes rest = body->bytes().subspan(from.bytes);
+  supply.byte_offset = from.bytes + ChunkReader(rest).skip(supply.first - from.position);
   return Filled::all;
 }
 

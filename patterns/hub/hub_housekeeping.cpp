@@ -12,7 +12,7 @@ namespace {
 // A chunk that stays sparse for so long is not about to be settled: rewriting what is left of it
 // costs less than keeping the rest.
 constexpr auto sparse_for = std::chrono::seconds(1);
-constexpr std::size_t sparse_chunks_max = 256;            // looked at in one pass
+constexpr std::size_t sparse_chunks_max = 4096;           // noted at a time: half a GB of them
 constexpr std::size_t evacuated_bytes_max = 1024 * 1024;  // read into one commit
 
 // Producers' rows: a page a second; at most a million, however young.
@@ -25,27 +25,34 @@ constexpr std::uint64_t producer_rows_max = 1'000'000;
 
 void HubMachine::note_sparse(Queue& queue, Now now) {
   const std::set<std::uint64_t>& sparse = queue.group.sparse();
+  has_sparse_ = has_sparse_ || !sparse.empty();
   std::erase_if(queue.sparse_since,
                 [&](const auto& entry) { return sparse.count(entry.first) == 0; });
   for (const std::uint64_t offset : sparse) {
     if (queue.sparse_since.size() >= sparse_chunks_max) break;
     const Instant since = queue.sparse_since.try_emplace(offset, now.mono).first->second;
-    if (now.mono - since >= sparse_for) touched_.insert(queue.log.id());
+    if (now.mono - since >= sparse_for) queue.to_evacuate.insert(offset);
   }
+  if (!queue.to_evacuate.empty()) touched_.insert(queue.log.id());
 }
 
+// Goes on turn by turn, each with a commit of its own, until nothing is left that was noted.
 void HubMachine::evacuate_sparse(Queue& queue, Commit& commit) {
   if (free_bytes_ == 0) return;
-  std::size_t bytes = 0;
-  for (auto at = queue.sparse_since.begin(); at != queue.sparse_since.end();) {
-    const auto [offset, since] = *at++;
-    if (bytes > evacuated_bytes_max || now_.mono - since < sparse_for) continue;
-    if (queue.group.sparse().count(offset) == 0) continue;
-    const ChunkRef ref = *queue.group.chunk_of(offset);
-    const Slice* body = body_of(queue, ref);
-    if (body == nullptr) continue;  // touched again when it has come
-    bytes += ref.bytes;
-    queue.log.on_evacuated(queue.group.evacuate(offset, *body, next_chunk_id_, commit));
+  for (std::size_t bytes = 0; !queue.to_evacuate.empty();) {
+    if (bytes > evacuated_bytes_max) {
+      again_.insert(queue.log.id());
+      return;
+    }
+    const std::uint64_t offset = *queue.to_evacuate.begin();
+    if (queue.group.sparse().count(offset) != 0) {
+      const ChunkRef ref = *queue.group.chunk_of(offset);
+      const Slice* body = body_of(queue, ref);
+      if (body == nullptr) return;  // touched again when it has come, and the next ones with it
+      bytes += ref.bytes;
+      queue.log.on_evacuated(queue.group.evacuate(offset, *body, next_chunk_id_, commit));
+    }
+    queue.to_evacuate.erase(offset);
     queue.sparse_since.erase(offset);
   }
 }

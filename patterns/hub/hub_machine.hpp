@@ -299,6 +299,7 @@ class HubMachine {
   std::uint64_t sweep_rows_ = 0;
   Duration sweep_age_max_ = std::chrono::hours(24 * 7);
   Instant next_sweep_{};
+  bool has_sparse_ = true;  // as of the last maintenance, or of a seal since: it keeps us awake
 
   std::size_t failing_bytes_ = 0;  // of all queues, as of their last seal
   std::uint64_t free_bytes_ = UINT64_MAX;

@@ -81,6 +81,7 @@ void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {
     cache_.erase(ref.chunk_id);
   }
   queue.group.write_rows(commit);
+  has_sparse_ = has_sparse_ || !queue.group.sparse().empty();
   queue.take_off_settled();
   const std::size_t failing = queue.group.failing_bytes();
   failing_bytes_ += failing - std::exchange(queue.failing_seen, failing);
@@ -202,6 +203,7 @@ void HubMachine::tick(Now now, bool socket_was_empty) {
   }
   if (now.mono < next_maintenance_) return;
   next_maintenance_ = now.mono + config_.timing.beat / 4;
+  has_sparse_ = false;
   for (auto& [id, session] : sessions_) check_handlers(session, now);
   for (auto& [id, queue] : queues_) {
     recall_for_idle(queue, now);
@@ -225,7 +227,7 @@ std::optional<Duration> HubMachine::time_to_next_deadline(Now now) {
     in = std::max(in, Duration{});
     least = std::min(least.value_or(in), in);
   };
-  if (!sessions_.empty()) consider(next_maintenance_ - now.mono);
+  if (!sessions_.empty() || has_sparse_) consider(next_maintenance_ - now.mono);
   if (!deadlines_.empty()) {
     // One that has passed waits for the socket to be read to its end; it is not looked at each
     // turn.

@@ -71,13 +71,16 @@ struct Queue {
   std::vector<HandleKey> worker_handles;
   std::vector<HandleKey> producer_handles;
   std::map<std::uint64_t, Instant> sparse_since;  // chunks that pin more than they hold
+  std::set<std::uint64_t> to_evacuate;            // of those, the ones that have for long
   std::size_t next_worker = 0;                    // who is served first in the next turn
 
-  // Where in the chunk at the scan the scan stands, in bytes, so that a slice is cut without a
-  // walk.
-  std::uint64_t scan_chunk_id = 0;
-  std::uint32_t scan_position = 0;
-  std::size_t scan_bytes = 0;
+  // The end of what was cut out of a chunk last: what follows is cut without walking to it again.
+  struct Cut {
+    std::uint64_t chunk_id = 0;
+    std::uint32_t position = 0;
+    std::size_t bytes = 0;
+  };
+  Cut fresh_cut, ready_cut;
 
   void take_off_settled() {
     const std::uint64_t settled = group.settled_count();

@@ -108,10 +108,12 @@ LeaseRef Bench::exchange(Runners& runners, LeaseRef done) {
   std::unique_lock lock(mutex_);
   if (done) {
     done->done_us = now;
+    done_messages_ += done->cursor.begun();
     if (!closed_) done_.push_back(std::move(done));
     --demand_.busy;
     if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
-    wake_locked();
+    // Small hands (retries come one by one) are told of together; the last at hand at once.
+    if (staged_.size() <= 1 || done_messages_ >= hand_messages_) wake_locked();
   }
   if (!wait_for_hand(lock, runners)) return {};
   LeaseRef next = std::move(staged_.front());
@@ -228,9 +230,15 @@ bool Bench::report(WorkerEvent event) {
   return true;
 }
 
+void Bench::report_with_hand(WorkerEvent event) {
+  const std::lock_guard lock(mutex_);
+  if (!closed_) events_.push_back(std::move(event));
+}
+
 Bench::Work Bench::take_work() {
   const std::lock_guard lock(mutex_);
   dirty_ = false;
+  done_messages_ = 0;
   std::erase_if(staged_, [](const LeaseRef& lease) { return lease->cursor.unbegun() == 0; });
   Work work{std::exchange(events_, {}), std::exchange(done_, {}), demand_};
   work.demand.staged = static_cast<std::uint32_t>(staged_.size());
@@ -240,10 +248,11 @@ Bench::Work Bench::take_work() {
   return work;
 }
 
-void Bench::stage(std::vector<LeaseRef> hands, bool quietly) {
+void Bench::stage(std::vector<LeaseRef> hands, bool quietly, std::uint32_t hand_messages) {
   std::size_t resumed = 0;
   {
     const std::lock_guard lock(mutex_);
+    hand_messages_ = hand_messages;
     for (LeaseRef& hand : hands) staged_.push_back(std::move(hand));
     // Those who were refused for the end of the belief go on when it is there again; not before,
     // or they would wake us and we them for ever.

@@ -165,11 +165,14 @@ class Bench : public std::enable_shared_from_this<Bench> {
   // Outcomes, any thread ------------------------------------------------------------------------
   // False when it no longer matters.
   bool report(WorkerEvent event);
+  // Of a hand that exchange() will report soon: the I/O thread hears of both together.
+  void report_with_hand(WorkerEvent event);
 
   // The I/O thread ------------------------------------------------------------------------------
   Work take_work();
   // `quietly`: a thread that is busy will come for them in no time; wake none that is idle.
-  void stage(std::vector<LeaseRef> hands, bool quietly);
+  // `hand_messages`: so many finished ones are worth waking us for while more are at hand.
+  void stage(std::vector<LeaseRef> hands, bool quietly, std::uint32_t hand_messages);
   // Ends the I/O thread's sleep.
   void poke();
   void start_waking(std::function<void()> wake);
@@ -211,6 +214,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
   std::deque<LeaseRef> staged_;
   std::vector<WorkerEvent> events_;
   std::vector<LeaseRef> done_;
+  std::uint32_t done_messages_ = 0;
+  std::uint32_t hand_messages_ = 1;
   Demand demand_;
   std::shared_ptr<Runners> runners_;
   bool watched_ = false;  // fd() was asked for: somebody waits whom we cannot see

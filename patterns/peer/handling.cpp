@@ -77,8 +77,8 @@ bool handle_one(Bench& bench, Lease& lease, Delivery& delivery, std::uint32_t in
   }
   if (outcome.verdict == Verdict::ack) return true;
   const auto [from, to] = lease.cursor.pass();
-  if (from < to) bench.report(finished(lease, from, to - from, {}));
-  bench.report(finished(lease, index, 1, outcome));
+  if (from < to) bench.report_with_hand(finished(lease, from, to - from, {}));
+  bench.report_with_hand(finished(lease, index, 1, outcome));
   return false;
 }
 
@@ -121,7 +121,7 @@ void begin_batch(Bench& bench, const std::vector<LeaseRef>& hands, std::int64_t 
       Delivery delivery;
       DeliveryAccess::point(delivery, *lease, entry, i, now_us);
       if (auto problem = DeliveryAccess::check_meta(delivery)) {
-        bench.report(finished(*lease, i, 1, {Verdict::reject, std::move(*problem), {}}));
+        bench.report_with_hand(finished(*lease, i, 1, {Verdict::reject, std::move(*problem), {}}));
         continue;
       }
       batch.deliveries.push_back(std::move(delivery));
@@ -144,7 +144,7 @@ void report_batch(Bench& bench, const Batch& batch) {
     std::size_t end = first + 1;
     while (end < batch.outcomes.size() && same(first, end)) ++end;
     const auto [lease, index] = batch.origins[first];
-    bench.report(
+    bench.report_with_hand(
         finished(*lease, index, static_cast<std::uint32_t>(end - first), batch.outcomes[first]));
     first = end;
   }

@@ -227,12 +227,12 @@ void WorkerLoop::mark_lost(Instant now, WorkerEffects& effects) {
 }
 
 Instant WorkerLoop::next_sample(Instant now) const {
-  Instant due = never;
+  // Handlers were fast: what was staged quietly, or is told of with its hand, is for a thread that
+  // may turn out to be slow.
+  Instant due = hand_messages_ > 1 && !active_.empty() ? now + hand_late : never;
   for (const LeaseRef& lease : active_) {
     if (lease->taken_us.load(std::memory_order_relaxed) == 0) continue;
-    // The second: hands staged quietly for a thread that turns out to be slow.
-    if (lease->singly.load() && (lease->cursor.limit() > 1 || instant_))
-      due = std::min(due, now + hand_late);
+    if (lease->singly.load() && lease->cursor.limit() > 1) due = std::min(due, now + hand_late);
     if (!machine_.has_handler_timeout()) continue;
     due = std::min(due, now + std::max<Duration>(machine_.handler_timeout() / 4, milliseconds(1)));
   }

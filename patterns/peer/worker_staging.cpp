@@ -63,10 +63,14 @@ void WorkerLoop::stage(Instant now, const Bench::Demand& demand, WorkerEffects& 
     // Ahead of need only for fast handlers, which would wait for us otherwise.
     const bool fast = hand_messages_ > 1;
     const std::uint32_t target = instant_ ? 2 : demand.threads_idle + (fast ? demand.threads : 0);
+    // In messages, since a hand is never more than one row of a DELIVER: retries come one by one.
+    const std::uint64_t target_messages = std::uint64_t{target} * hand_messages_;
     std::uint32_t staged = demand.staged;
-    while (staged < target &&
+    std::uint64_t staged_messages = demand.staged_messages;
+    while ((staged < target || staged_messages < target_messages) &&
            start_one(std::min<std::uint64_t>(hand_messages_, count_left()), now, hands)) {
       ++staged;
+      staged_messages += hands.back()->hand.run.count;
     }
   }
   if (demand.pulling) {
@@ -75,7 +79,7 @@ void WorkerLoop::stage(Instant now, const Bench::Demand& demand, WorkerEffects& 
       pullable += hands.back()->hand.run.count;
     }
   }
-  bench_->stage(std::move(hands), instant_ && is_busy(now));
+  bench_->stage(std::move(hands), instant_ && is_busy(now), hand_messages_);
 }
 
 // Somebody has only just begun a hand.

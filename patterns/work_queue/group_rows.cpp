@@ -58,9 +58,14 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
     if (run.state == RunState::leased) std::erase(leases_.at(run.lease).chunks, chunk_offset);
   }
   std::uint64_t bytes = 0;
+  ChunkReader reader(body.bytes());
+  std::size_t at = 0;
+  std::uint32_t position = 0;
   for (const Run& run : old.runs.all()) {
+    at += reader.skip(run.first - std::exchange(position, run.end()));
+    const std::size_t size = reader.skip(run.count);
     // A copy, not a slice: a slice would keep the whole old chunk in memory.
-    Slice entries = Buffer::copy_of(cut(body, run.first, run.count).bytes());
+    Slice entries = Buffer::copy_of(body.bytes().subspan(std::exchange(at, at + size), size));
     const ChunkRef ref{old.ref.offset + run.first, run.count, next_chunk_id++, 0, entries.size,
                        old.ref.stored_at};
     if (run.state == RunState::leased) add_chunk(leases_.at(run.lease), ref.offset);

@@ -264,6 +264,36 @@ TEST_CASE("G6 one message that stays does not pin the chunk that it came in") {
   CHECK(w.delivered() == "stays#2");
 }
 
+TEST_CASE("G6 chunks that a few messages pin are emptied when every peer has gone, too") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders", {.credit = 1'000});
+  constexpr int chunks = 40;
+  for (int i = 0; i < chunks; ++i) {
+    p.send_all({"stays", std::string(60'000, 'x'), std::string(60'000, 'y'), "z"});
+    hub.turn();
+    w.nack("stays", "later", 3600'000);
+    w.ack_all();
+    hub.turn();
+  }
+  p.bye();
+  w.bye();
+  hub.turn();
+  hub.restart();
+  CHECK(hub.stat("orders", "bytes") > chunks * 120'000);
+  // Only what the machine asks for wakes it.
+  const HubTime before = hub.now().hub;
+  while (hub.stat("orders", "bytes") > chunks * 100) {
+    const auto sleep = hub.machine().time_to_next_deadline(hub.now());
+    REQUIRE(sleep);
+    REQUIRE(*sleep < 1h - 10s);
+    hub.advance(*sleep);
+  }
+  CHECK(hub.now().hub - before < 3s);
+  hub.advance(1s);
+  CHECK(hub.machine().time_to_next_deadline(hub.now()).value_or(24h) > 1h - 10s);
+}
+
 TEST_CASE("G6 one session holds no more than its bound, whatever credit it grants") {
   HubTester hub(without_reload());
   auto& p = hub.producer("orders");

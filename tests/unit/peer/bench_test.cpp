@@ -34,7 +34,7 @@ struct Staged {
     Run run{1, 5, 0, 0, count, 1, 0, chunk_of(count)};
     std::vector<LeaseRef> staged;
     staged.emplace_back(new pawl::detail::Lease(bench, Hand{++hands, run}));
-    bench->stage(std::move(staged), false);
+    bench->stage(std::move(staged), false, 1);
   }
 };
 
@@ -52,7 +52,7 @@ TEST_CASE("G2 nothing is pulled, and no outcome counts, once the belief in the l
   CHECK_FALSE(s.bench->try_pull());
   CHECK_FALSE(second->ack());
   s.believe(60s);
-  s.bench->stage({}, false);
+  s.bench->stage({}, false, 1);
   auto third = s.bench->try_pull();
   REQUIRE(third);
   CHECK(third->ack());
