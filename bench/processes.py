@@ -57,6 +57,11 @@ class Process:
                 raise RuntimeError(f"{self.name}: ended without {name}")
             self.text += more
 
+    def tell(self, line):
+        """On its stdin."""
+        self.process.stdin.write(f"{line}\n".encode())
+        self.process.stdin.flush()
+
     def finish(self):
         code = self.process.wait(self.deadline_s)
         if code != 0:
