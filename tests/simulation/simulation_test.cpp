@@ -114,6 +114,12 @@ TEST_CASE("G1 the oracle sees commits that are half there") {
 TEST_CASE("G1 the oracle sees a trim that takes one chunk too many") {
   CHECK(first_fault(Mutation::trim_one_more, 20).substr(0, 2) == "G1");
 }
+TEST_CASE("G4 the oracle sees that what was accepted later is handed out first") {
+  CHECK(first_fault(Mutation::later_first, 20).substr(0, 2) == "G4");
+}
+TEST_CASE("G6 the oracle sees that what is settled stays in the store") {
+  CHECK(first_fault(Mutation::keep_chunks, 20).substr(0, 2) == "G6");
+}
 TEST_CASE("G1 the oracle sees that what is moved out of a sparse chunk is lost") {
   CHECK(first_fault(Mutation::lose_evacuated, 100).substr(0, 2) == "G1");
 }

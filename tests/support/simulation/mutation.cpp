@@ -2,6 +2,7 @@
 // The mutations of the wire and of the policy; those of the store are in mutation_store.cpp.
 #include "tests/support/simulation/mutation.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "core/protocol/codec.hpp"
@@ -9,26 +10,15 @@
 namespace pawl::testing {
 namespace {
 
-constexpr std::array<const char*, mutations> names{"none",
-                                                   "confirm_before_sync",
-                                                   "answer_before_commit",
-                                                   "torn_commits",
-                                                   "forget_producers",
-                                                   "last_sequence_only",
-                                                   "forget_leases",
-                                                   "forget_failures",
-                                                   "trim_one_more",
-                                                   "lose_evacuated",
-                                                   "half_a_move",
-                                                   "forget_requeue",
-                                                   "forget_acks",
-                                                   "nack_is_ack",
-                                                   "resumed_always",
-                                                   "lease_never_ends",
-                                                   "lease_ends_early",
-                                                   "one_attempt_more",
-                                                   "no_backoff",
-                                                   "believe_longer"};
+constexpr std::array<const char*, mutations> names{
+    "none",           "confirm_before_sync", "answer_before_commit",
+    "torn_commits",   "forget_producers",    "last_sequence_only",
+    "forget_leases",  "forget_failures",     "trim_one_more",
+    "lose_evacuated", "half_a_move",         "keep_chunks",
+    "forget_requeue", "forget_acks",         "nack_is_ack",
+    "resumed_always", "lease_never_ends",    "lease_ends_early",
+    "later_first",    "one_attempt_more",    "no_backoff",
+    "believe_longer"};
 
 void replace_verb(WireMessage& message, protocol::Verb from, protocol::Verb to) {
   const auto decoded = protocol::decode(message.header);
@@ -51,6 +41,16 @@ void change_welcome(WireMessage& message, Change change) {
   if (welcome == nullptr) return;
   protocol::Welcome changed = *welcome;
   change(changed);
+  message.header = protocol::encode(changed);
+}
+
+void turn_round(WireMessage& message) {
+  const auto decoded = protocol::decode(message.header);
+  const auto* deliver = decoded ? std::get_if<protocol::Deliver>(&*decoded) : nullptr;
+  if (deliver == nullptr) return;
+  protocol::Deliver changed = *deliver;
+  std::reverse(changed.rows.begin(), changed.rows.end());
+  std::reverse(message.frames.begin(), message.frames.end());
   message.header = protocol::encode(changed);
 }
 
@@ -81,6 +81,7 @@ void mutate_to_peer(Mutation mutation, const HubTiming& promised, WireMessage& m
   if (mutation == Mutation::resumed_always) {
     change_welcome(message, [](protocol::Welcome& welcome) { welcome.resumed = true; });
   }
+  if (mutation == Mutation::later_first) turn_round(message);
   if (mutation == Mutation::lease_never_ends || mutation == Mutation::lease_ends_early) {
     change_welcome(message, [&](protocol::Welcome& welcome) {
       welcome.lease_ms = static_cast<std::uint32_t>(promised.lease.count());

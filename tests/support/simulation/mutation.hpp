@@ -29,6 +29,7 @@ enum class Mutation : std::uint8_t {
   trim_one_more,         // with a chunk that is done the next one is deleted, too
   lose_evacuated,        // what is moved out of a sparse chunk is not written
   half_a_move,           // a message leaves its queue and does not arrive among the dead letters
+  keep_chunks,           // chunks that are done stay
   // On the wire: the hub does not see, or says, what is so.
   forget_requeue,    // what workers give back stays leased
   forget_acks,       // so does what they ack
@@ -36,13 +37,14 @@ enum class Mutation : std::uint8_t {
   resumed_always,    // a session that the hub does not know is called resumed
   lease_never_ends,  // the hub's leases outlive their workers
   lease_ends_early,  // the hub's leases end before the workers' belief in them
+  later_first,       // what one DELIVER carries comes in the opposite order
   // In the policy.
   one_attempt_more,  // max_attempts is off by one
   no_backoff,        // what failed is ready at once
   // At the worker.
   believe_longer,  // workers believe in their leases for longer than the hub does
 };
-inline constexpr std::size_t mutations = 20;  // `none` included
+inline constexpr std::size_t mutations = 22;  // `none` included
 const char* name_of(Mutation mutation);
 Mutation mutation_named(const std::string& name);  // none if there is none of that name
 

@@ -142,6 +142,16 @@ class TrimsOneMore final : public Before {
   }
 };
 
+class KeepsChunks final : public Before {
+ public:
+  using Before::Before;
+
+ private:
+  void change(Commit& commit) override {
+    std::erase_if(commit.deletes, [](const Delete& gone) { return gone.space == Space::chunks; });
+  }
+};
+
 // A chunk that no index row of its commit speaks of was moved out of another.
 class LosesEvacuated final : public Before {
  public:
@@ -196,6 +206,7 @@ std::unique_ptr<Store> mutated_store(Store& store, Mutation mutation) {
     case Mutation::forget_leases: return std::make_unique<ForgetsLeases>(store);
     case Mutation::forget_failures: return std::make_unique<ForgetsFailures>(store);
     case Mutation::trim_one_more: return std::make_unique<TrimsOneMore>(store);
+    case Mutation::keep_chunks: return std::make_unique<KeepsChunks>(store);
     case Mutation::lose_evacuated: return std::make_unique<LosesEvacuated>(store);
     case Mutation::half_a_move: return std::make_unique<MovesHalf>(store);
     default: return nullptr;

@@ -300,7 +300,7 @@ void World::check_at_rest() {
       oracle->at_rest(process.hub->counters(queue));
     }
     if (const std::size_t left = process.hub->chunks_left(); left != 0 && fault().empty()) {
-      complaint_ = "G7 at rest the store still holds " + std::to_string(left) + " chunks";
+      complaint_ = "G6 at rest the store still holds " + std::to_string(left) + " chunks";
     }
   }
 }
