@@ -67,6 +67,11 @@ class Process:
         if code != 0:
             raise RuntimeError(f"{self.name}: exit {code}")
 
+    def stop(self):
+        """As asked: it may still write what it has to say."""
+        self.process.terminate()
+        self.finish()
+
     def kill(self):
         self.process.kill()
         self.process.wait()
@@ -120,10 +125,10 @@ class Process:
 
 
 class Device(Process):
-    """A pawl-queue on a port of its own, in memory unless `data` is a folder."""
+    """A pawl-queue on a port of its own, in memory unless `data` is a folder; run by `under`."""
 
-    def __init__(self, build, data=None, config=None, **options):
-        command = [os.path.join(build, "bin/pawl-queue"), "--bind", "tcp://127.0.0.1:*",
+    def __init__(self, build, data=None, config=None, under=(), **options):
+        command = [*under, os.path.join(build, "bin/pawl-queue"), "--bind", "tcp://127.0.0.1:*",
                    "--log-level", "warn"]
         command += ["--data", data] if data else ["--memory"]
         if config:

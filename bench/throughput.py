@@ -22,15 +22,15 @@ class Rounds:
         self.build, self.folder, self.config = build, folder, config
         self.raw = os.path.join(build, "bench/bin/bench_raw_peers")
 
-    def peer(self, program, device, count, size, *options, **more):
-        return Process(os.path.join(self.build, f"bench/bin/bench_pawl_{program}"),
+    def peer(self, program, device, count, size, *options, under=(), **more):
+        return Process(*under, os.path.join(self.build, f"bench/bin/bench_pawl_{program}"),
                        device.endpoint, count, size, *options, **more)
 
     @contextlib.contextmanager
-    def device(self, durable):
+    def device(self, durable, under=()):
         folder = tempfile.mkdtemp(dir=self.folder) if durable else None
         try:
-            with Device(self.build, folder, self.config) as device:
+            with Device(self.build, folder, self.config, under) as device:
                 yield device
         finally:
             if folder:
