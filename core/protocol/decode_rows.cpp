@@ -8,7 +8,6 @@ namespace pawl::protocol {
 namespace {
 
 // Ten years: what is longer was surely computed wrongly.
-constexpr std::uint64_t delay_ms_max = 10ULL * 365 * 24 * 3600 * 1000;
 
 constexpr FieldReader::Shape parts_shape{"parts", 1, limits::frames_max, 8, 3};
 constexpr FieldReader::Shape confirm_shape{"rows", 1, limits::rows_max, 5};
@@ -87,7 +86,7 @@ Settle::Row read_settle_row(FieldReader& in) {
   row.lane = range.lane;
   row.offset = range.offset;
   row.length = range.length;
-  if (in.more_columns() && !in.nil()) row.delay_ms = in.number("delay", 0, delay_ms_max);
+  if (in.more_columns() && !in.nil()) row.delay_ms = in.number("delay", 0, limits::delay_ms_max);
   if (in.more_columns()) row.reason = in.text("reason", limits::reason_bytes_max);
   return row;
 }

@@ -12,8 +12,11 @@ namespace {
 // A chunk that stays sparse for so long is not about to be settled: rewriting what is left of it
 // costs less than keeping the rest.
 constexpr auto sparse_for = std::chrono::seconds(1);
-constexpr std::size_t sparse_chunks_max = 4096;           // noted at a time: half a GB of them
-constexpr std::size_t evacuated_bytes_max = 1024 * 1024;  // read into one commit
+constexpr std::size_t sparse_chunks_max = 4096;  // noted at a time: half a GB of them
+// Of one commit, all queues together: bytes written, with a run's rows, and an eighth of those
+// read.
+constexpr std::size_t evacuation_max = 1024 * 1024;
+constexpr std::size_t run_rows_bytes = 256;
 
 // Producers' rows: a page a second; at most a million, however young.
 constexpr auto sweep_every = std::chrono::seconds(1);
@@ -23,24 +26,26 @@ constexpr std::uint64_t producer_rows_max = 1'000'000;
 
 }  // namespace
 
-void HubMachine::note_sparse(Queue& queue, Now now) {
+void HubMachine::watch_sparse(Queue& queue, Now now) {
   const std::set<std::uint64_t>& sparse = queue.group.sparse();
   has_sparse_ = has_sparse_ || !sparse.empty();
-  std::erase_if(queue.sparse_since,
-                [&](const auto& entry) { return sparse.count(entry.first) == 0; });
+  std::erase_if(queue.sparse_since, [&](const auto& entry) {
+    if (sparse.count(entry.first) == 0) return true;
+    if (now.mono - entry.second >= sparse_for) queue.to_evacuate.insert(entry.first);
+    return false;
+  });
   for (const std::uint64_t offset : sparse) {
     if (queue.sparse_since.size() >= sparse_chunks_max) break;
-    const Instant since = queue.sparse_since.try_emplace(offset, now.mono).first->second;
-    if (now.mono - since >= sparse_for) queue.to_evacuate.insert(offset);
+    queue.sparse_since.try_emplace(offset, now.mono);
   }
   if (!queue.to_evacuate.empty()) touched_.insert(queue.log.id());
 }
 
-// Goes on turn by turn, each with a commit of its own, until nothing is left that was noted.
-void HubMachine::evacuate_sparse(Queue& queue, Commit& commit) {
+// Goes on turn by turn, each with a commit of its own, until nothing is left that was chosen.
+void HubMachine::evacuate_sparse(Queue& queue, std::size_t& spent, Commit& commit) {
   if (free_bytes_ == 0) return;
-  for (std::size_t bytes = 0; !queue.to_evacuate.empty();) {
-    if (bytes > evacuated_bytes_max) {
+  while (!queue.to_evacuate.empty()) {
+    if (spent > evacuation_max) {
       again_.insert(queue.log.id());
       return;
     }
@@ -49,8 +54,10 @@ void HubMachine::evacuate_sparse(Queue& queue, Commit& commit) {
       const ChunkRef ref = *queue.group.chunk_of(offset);
       const Slice* body = body_of(queue, ref);
       if (body == nullptr) return;  // touched again when it has come, and the next ones with it
-      bytes += ref.bytes;
-      queue.log.on_evacuated(queue.group.evacuate(offset, *body, next_chunk_id_, commit));
+      const std::size_t puts_before = commit.puts.size();
+      const std::uint64_t written = queue.group.evacuate(offset, *body, next_chunk_id_, commit);
+      queue.log.on_evacuated(written);
+      spent += written + ref.bytes / 8 + (commit.puts.size() - puts_before) * run_rows_bytes;
     }
     queue.to_evacuate.erase(offset);
     queue.sparse_since.erase(offset);

@@ -209,8 +209,8 @@ class HubMachine {
   void write_session_rows(Commit& commit);
 
   // hub_housekeeping.cpp
-  void note_sparse(Queue& queue, Now now);
-  void evacuate_sparse(Queue& queue, Commit& commit);
+  void watch_sparse(Queue& queue, Now now);
+  void evacuate_sparse(Queue& queue, std::size_t& spent, Commit& commit);
   void sweep_producers(Now now);
   bool on_producer_rows(const Page& page, LogId log);
 

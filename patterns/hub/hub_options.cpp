@@ -7,6 +7,9 @@
 namespace pawl {
 namespace {
 
+// Hub time and a span must not overflow, milliseconds::max() included.
+constexpr std::chrono::milliseconds span_max{limits::delay_ms_max};
+
 void demand(bool met, const std::string& sentence) {
   if (!met) throw HubError(sentence);
 }
@@ -24,8 +27,8 @@ void check_timing(const HubTiming& timing) {
                                               ") are allowed");
   demand(timing.lease <= std::chrono::hours(24),
          "timing.lease is " + ms(timing.lease) + ": at most a day is allowed");
-  demand(timing.margin >= milliseconds(0),
-         "timing.margin is " + ms(timing.margin) + ": it must not be negative");
+  demand(timing.margin >= milliseconds(0) && timing.margin <= std::chrono::hours(24),
+         "timing.margin is " + ms(timing.margin) + ": 0 to a day is allowed");
 }
 
 void check_policy(const std::string& of, const QueuePolicy& policy) {
@@ -33,7 +36,11 @@ void check_policy(const std::string& of, const QueuePolicy& policy) {
   demand(policy.message_bytes_max >= 1 && policy.message_bytes_max <= limits::body_bytes_max,
          of + "message_bytes_max is " + std::to_string(policy.message_bytes_max) +
              ": 1 to 1048576 are allowed");
-  demand(policy.handler_timeout.count() >= 0, of + "handler_timeout must not be negative");
+  demand(policy.handler_timeout.count() >= 0 && policy.handler_timeout <= span_max,
+         of + "handler_timeout is " + ms(policy.handler_timeout) +
+             ": up to ten years are allowed, and 0 for no limit");
+  demand(policy.backoff.max <= span_max,
+         of + "backoff.max is " + ms(policy.backoff.max) + ": up to ten years are allowed");
   demand(policy.backoff.initial.count() >= 0 && policy.backoff.max >= policy.backoff.initial,
          of + "backoff.max must not be less than backoff.initial, nor initial less than 0");
   demand(policy.backoff.factor >= 1.0 && policy.backoff.factor <= 1000.0,

@@ -27,10 +27,11 @@ HubMachine::Sealed HubMachine::seal(Now now) {
   }
   const std::set<LogId> turn = std::exchange(touched_, {});
   sealed_.clear();
+  std::size_t evacuation = 0;
   for (const LogId id : turn) {
     Queue& queue = queues_.at(id);
     queue.log.seal(now.hub, next_chunk_id_, cache_, sealed.commit);
-    evacuate_sparse(queue, sealed.commit);
+    evacuate_sparse(queue, evacuation, sealed.commit);
     drop_oldest_over_limit(queue, now);
     sealed_.push_back(id);
   }
@@ -207,7 +208,7 @@ void HubMachine::tick(Now now, bool socket_was_empty) {
   for (auto& [id, session] : sessions_) check_handlers(session, now);
   for (auto& [id, queue] : queues_) {
     recall_for_idle(queue, now);
-    note_sparse(queue, now);
+    watch_sparse(queue, now);
   }
   sweep_producers(now);
 }

@@ -2,6 +2,7 @@
 #include "patterns/peer/bench.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "core/codes.hpp"
 #include "patterns/peer/clock.hpp"
@@ -54,11 +55,15 @@ void Bench::poke() {
   wake_locked();
 }
 
-std::shared_ptr<Bench::Runners> Bench::begin_run() {
+std::shared_ptr<Bench::Runners> Bench::begin_run(bool batches) {
   const std::lock_guard lock(mutex_);
   if (!runners_ || runners_->ended) {
     runners_ = std::make_shared<Runners>();
     runners_->number = ++demand_.runners;
+    runners_->batches = batches;
+  }
+  if (!ended_ && runners_->batches != batches) {
+    throw std::logic_error("run() and run_batch() of one worker at once: use two workers");
   }
   return runners_;
 }
@@ -108,7 +113,7 @@ LeaseRef Bench::exchange(Runners& runners, LeaseRef done) {
   std::unique_lock lock(mutex_);
   if (done) {
     done->done_us = now;
-    done_messages_ += done->cursor.begun();
+    done_messages_ += std::max(done->cursor.begun(), 1U);
     if (!closed_) done_.push_back(std::move(done));
     --demand_.busy;
     if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
@@ -271,8 +276,15 @@ void Bench::stage(std::vector<LeaseRef> hands, bool quietly, std::uint32_t hand_
 
 bool Bench::may_sleep() {
   const std::lock_guard lock(mutex_);
-  sleeping_ = !dirty_;
+  // Outcomes may wait for more of them while handlers are fast; that they have become slow is told
+  // here, not to exchange().
+  sleeping_ = !dirty_ && (done_.empty() || hand_messages_ > 1);
   return sleeping_;
+}
+
+bool Bench::has_untold() const {
+  const std::lock_guard lock(mutex_);
+  return !staged_.empty() || !done_.empty() || !events_.empty();
 }
 
 void Bench::awake() {

@@ -101,6 +101,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
   // Those that are in run() and run_batch() at the same time: what ends one ends all.
   struct Runners {
     std::uint64_t number = 0;
+    bool batches = false;
     std::optional<RunEnd> ended;  // by count_max or idle_exit
   };
   // What somebody waits for.
@@ -128,7 +129,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
       : options_(options), gate_(std::move(gate)) {}
 
   // run and run_batch -----------------------------------------------------------------------
-  std::shared_ptr<Runners> begin_run();
+  // std::logic_error if the other of the two is under way: each would starve the other.
+  std::shared_ptr<Runners> begin_run(bool batches);
   // A thread of theirs. With the last one of those who ended by themselves nobody wants messages
   // any more, unless somebody pulls.
   void enter();
@@ -182,6 +184,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
   // The I/O thread has ended: nothing is kept, and deliveries may outlive us.
   void retire();
   bool may_sleep();
+  // Somebody has finished what we were not woken for, or will: something is staged.
+  bool has_untold() const;
   void awake();
 
   const WorkerOptions& options() const { return options_; }

@@ -14,11 +14,15 @@ inline Instant read_clock() {
       std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
-// A deadline far enough away to be never, without overflow.
+// A span of a user's that can be added to an instant: milliseconds::max() in µs would overflow. A
+// year is as good as never.
+inline std::chrono::milliseconds within_a_year(std::chrono::milliseconds span) {
+  constexpr std::chrono::hours year(24 * 365);
+  return std::clamp<std::chrono::milliseconds>(span, std::chrono::milliseconds(0), year);
+}
+
 inline Instant deadline_after(Instant now, std::chrono::milliseconds timeout) {
-  constexpr std::chrono::hours far(24 * 365);
-  // Compared before it is converted: milliseconds::max() in µs would overflow.
-  return now + std::clamp<std::chrono::milliseconds>(timeout, std::chrono::milliseconds(0), far);
+  return now + within_a_year(timeout);
 }
 
 inline std::chrono::steady_clock::time_point steady(Instant at) {

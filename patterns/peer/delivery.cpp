@@ -158,11 +158,6 @@ void Delivery::extend() const {
 
 namespace {
 
-std::optional<std::uint64_t> milliseconds_of(std::optional<std::chrono::milliseconds> delay) {
-  if (!delay) return std::nullopt;
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(delay->count(), 0));
-}
-
 // Told in any case, since a resume may show that the message is still ours. True only while our
 // belief in the lease lasts (G2).
 bool tell(const detail::Lease& lease, peer::Finished outcome) {
@@ -181,7 +176,7 @@ bool Delivery::ack() {
 bool Delivery::nack(std::string_view reason, std::optional<std::chrono::milliseconds> delay) {
   if (!std::exchange(owned_, false) || is_lost()) return false;
   return tell(*run_, peer::Finished{run_->hand.id, index(), 1, protocol::Verb::nack,
-                                    milliseconds_of(delay), std::string(reason)});
+                                    peer::delay_ms_of(delay), std::string(reason)});
 }
 
 bool Delivery::reject(std::string_view reason) {
@@ -194,8 +189,9 @@ bool Delivery::reject(std::string_view reason) {
 bool Delivery::give_back(std::optional<std::chrono::milliseconds> delay) {
   if (!std::exchange(owned_, false) || is_lost()) return false;
   return tell(
-      *run_, peer::Finished{
-                 run_->hand.id, index(), 1, protocol::Verb::give_back, milliseconds_of(delay), {}});
+      *run_,
+      peer::Finished{
+          run_->hand.id, index(), 1, protocol::Verb::give_back, peer::delay_ms_of(delay), {}});
 }
 
 }  // namespace pawl

@@ -45,11 +45,8 @@ protocol::Verb verb_of(Verdict verdict) {
 
 Finished finished(const Lease& lease, std::uint32_t first, std::uint32_t count,
                   const BatchOutcome& outcome) {
-  Finished event{lease.hand.id, first, count, verb_of(outcome.verdict), {}, outcome.reason};
-  if (outcome.delay) {
-    event.delay_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(outcome.delay->count(), 0));
-  }
-  return event;
+  return {lease.hand.id, first, count, verb_of(outcome.verdict), delay_ms_of(outcome.delay),
+          outcome.reason};
 }
 
 // The kernel's coarse clock costs a quarter of the fine one, which for a fast handler is all there
@@ -166,8 +163,8 @@ void work_batch(Bench& bench, const std::vector<LeaseRef>& hands, const BatchHan
 
 // Runs `work` here and on the other threads. An exception of ours (out of memory) ends the run.
 template <class Work>
-RunEnd on_threads(Bench& bench, Work work) {
-  const std::shared_ptr<Bench::Runners> runners = bench.begin_run();
+RunEnd on_threads(Bench& bench, bool batches, Work work) {
+  const std::shared_ptr<Bench::Runners> runners = bench.begin_run(batches);
   const auto guarded = [&] {
     bench.enter();
     try {
@@ -192,7 +189,7 @@ RunEnd on_threads(Bench& bench, Work work) {
 
 // Each holds the bench itself: a handler may still run when the worker is gone.
 RunEnd run_singly(std::shared_ptr<Bench> bench, const Handler& handler) {
-  return on_threads(*bench, [&](Bench::Runners& runners) {
+  return on_threads(*bench, false, [&](Bench::Runners& runners) {
     LeaseRef lease;
     while ((lease = bench->exchange(runners, std::move(lease)))) {
       work_hand(*bench, *lease, handler);
@@ -201,7 +198,7 @@ RunEnd run_singly(std::shared_ptr<Bench> bench, const Handler& handler) {
 }
 
 RunEnd run_batches(std::shared_ptr<Bench> bench, const BatchHandler& handler) {
-  return on_threads(*bench, [&](Bench::Runners& runners) {
+  return on_threads(*bench, true, [&](Bench::Runners& runners) {
     std::vector<LeaseRef> hands;
     Batch batch;
     for (;;) {

@@ -21,6 +21,7 @@ Outbox::Added Outbox::add(Bytes meta, Bytes body, std::uint64_t sequence) {
   if (!has_room(bytes)) {
     const Window window = wait_for_room(lock, bytes);
     if (!window.open) return {refused(Code::full, window.reason), false};
+    require_ascending(sequence);  // others may have gone first while the lock was given up
   }
   const bool follows = sequence == 0 || sequence == forming_first_ + forming_.count();
   if (!forming_.has_room(bytes) || (forming_.count() > 0 && !follows)) seal();

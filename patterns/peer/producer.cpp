@@ -28,6 +28,7 @@ ProducerOptions checked(ProducerOptions options) {
   if (!options.name.empty()) peer::require_name("producer", options.name);
   if (options.peer.empty()) options.peer = peer::default_peer_name();
   options.peer = clean_text(options.peer, limits::name_bytes_max);
+  options.back_pressure_deadline = peer::within_a_year(options.back_pressure_deadline);
   options.unconfirmed_messages_max = std::max<std::uint64_t>(options.unconfirmed_messages_max, 1);
   return options;
 }
@@ -259,7 +260,11 @@ Receipt Producer::send(const Message& message) {
 
 namespace {
 // The wire's sequences end at 2^63, and so must the last of a batch.
-void require_sequence(std::uint64_t sequence) {
+void require_sequence(const ProducerOptions& options, std::uint64_t sequence) {
+  if (options.name.empty()) {
+    throw std::invalid_argument(
+        "send_at() is for a producer with a name: set ProducerOptions::name");
+  }
   if (sequence == 0 || sequence > std::uint64_t{1} << 62) {
     throw std::invalid_argument("send_at: sequences are from 1 to 2^62");
   }
@@ -267,11 +272,11 @@ void require_sequence(std::uint64_t sequence) {
 }  // namespace
 
 Receipt Producer::send_at(std::uint64_t sequence, const Message& message) {
-  require_sequence(sequence);
+  require_sequence(shell_->options(), sequence);
   return shell_->send(meta_of(message), bytes_of(message.body), sequence);
 }
 Receipt Producer::send_at(std::uint64_t sequence, std::string_view body) {
-  require_sequence(sequence);
+  require_sequence(shell_->options(), sequence);
   return shell_->send({}, bytes_of(body), sequence);
 }
 

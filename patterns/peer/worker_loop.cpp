@@ -45,6 +45,7 @@ WorkerOptions checked(WorkerOptions options) {
   options.prefetch_messages =
       std::clamp<std::uint32_t>(options.prefetch_messages, 1, limits::held_messages_max);
   options.prefetch_bytes = std::max<std::uint64_t>(options.prefetch_bytes, 1);
+  options.idle_exit = within_a_year(options.idle_exit);
   options.batch_messages_max = std::clamp(options.batch_messages_max, 1U, options.slots);
   return options;
 }
@@ -229,7 +230,8 @@ void WorkerLoop::mark_lost(Instant now, WorkerEffects& effects) {
 Instant WorkerLoop::next_sample(Instant now) const {
   // Handlers were fast: what was staged quietly, or is told of with its hand, is for a thread that
   // may turn out to be slow.
-  Instant due = hand_messages_ > 1 && !active_.empty() ? now + hand_late : never;
+  const bool quiet = (hand_messages_ > 1 || instant_) && bench_->has_untold();
+  Instant due = quiet ? now + hand_late : never;
   for (const LeaseRef& lease : active_) {
     if (lease->taken_us.load(std::memory_order_relaxed) == 0) continue;
     if (lease->singly.load() && lease->cursor.limit() > 1) due = std::min(due, now + hand_late);

@@ -197,7 +197,8 @@ std::uint64_t WorkerMachine::give_back_ready(std::uint64_t messages) {
 
 std::optional<Hand> WorkerMachine::start(std::uint32_t messages_max, Instant now) {
   const std::uint64_t used = in_hand_ + unsent_;
-  if (draining_ || session_.over() || used >= options_.slots || messages_max == 0) return {};
+  if (!wanted_ || draining_ || session_.over() || used >= options_.slots || messages_max == 0)
+    return {};
   if (now >= session_.believed_until()) return {};
   if (ready_.empty()) {
     // It ran short: look further ahead again.

@@ -21,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/limits.hpp"
 #include "patterns/peer/session_machine.hpp"
 
 namespace pawl::peer {
@@ -57,6 +58,12 @@ struct Finished {
   std::optional<std::uint64_t> delay_ms;
   std::string reason;
 };
+// What the wire takes of a handler's delay.
+inline std::optional<std::uint64_t> delay_ms_of(std::optional<std::chrono::milliseconds> delay) {
+  if (!delay) return std::nullopt;
+  const auto most = static_cast<std::int64_t>(limits::delay_ms_max);
+  return static_cast<std::uint64_t>(std::clamp<std::int64_t>(delay->count(), 0, most));
+}
 // Messages from `from` on were not begun and will not be: they are ready again.
 struct Untouched {
   std::uint64_t hand = 0;

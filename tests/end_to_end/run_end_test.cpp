@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A run that ends by itself: what the worker holds then, and that it can be used again.
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <future>
+#include <latch>
 #include <thread>
 
 #include <pawl/hub.hpp>
@@ -31,6 +34,51 @@ RunEnd run(Worker& worker, bool in_batches, std::vector<std::string>& bodies) {
 }
 
 }  // namespace
+
+TEST_CASE(
+    "G3 a delay that is longer than the wire takes, and a span that is for ever, are no fault") {
+  using std::chrono::milliseconds;
+  const Hub hub{{.endpoints = {"inproc://for-ever"}}};
+  send("inproc://for-ever", 3);
+  Worker worker{
+      {.endpoint = "inproc://for-ever", .queue = "work", .idle_exit = milliseconds::max()}};
+  std::atomic<int> handled = 0;
+  const RunEnd end = worker.run([&](const Delivery& d) {
+    if (++handled == 3) worker.stop();
+    if (d.text() == "0") throw Nack("not in our time", milliseconds::max());
+    if (d.text() == "1") throw Return(std::chrono::hours(24 * 365 * 11));
+  });
+  CHECK(end == RunEnd::stopped);
+  CHECK(worker.drain(10s));
+  const WorkerProgress progress = worker.progress();
+  CHECK(progress.acked == 1);
+  CHECK(progress.nacked == 1);
+  CHECK(progress.returned == 1);
+}
+
+TEST_CASE("an idle thread gets what is staged beside a slow one, however few slots there are") {
+  const Hub hub{{.endpoints = {"inproc://two-slots"}}};
+  Worker worker{{.endpoint = "inproc://two-slots", .queue = "work", .threads = 2, .slots = 2}};
+  std::promise<void> both_done;
+  std::atomic<int> waiting = 0;
+  std::latch both(2);
+  std::thread runner([&] {
+    worker.run([&](const Delivery& d) {
+      if (d.text() == "f") return;
+      both.arrive_and_wait();  // never, unless both are begun at the same time
+      if (++waiting == 2) both_done.set_value();
+    });
+  });
+  Producer producer{{.endpoint = "inproc://two-slots", .queue = "work"}};
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3000; ++i) producer.send("f");
+  producer.send("slow");
+  producer.send("other");
+  CHECK(both_done.get_future().wait_for(10s) == std::future_status::ready);
+  CHECK(std::chrono::steady_clock::now() - begun < 1500ms);  // a beat is two seconds
+  worker.stop();
+  runner.join();
+}
 
 TEST_CASE("a run ended by count_max takes no more than it starts, and the next goes on") {
   const bool in_batches = GENERATE(false, true);

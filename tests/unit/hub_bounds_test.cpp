@@ -294,6 +294,56 @@ TEST_CASE("G6 chunks that a few messages pin are emptied when every peer has gon
   CHECK(hub.machine().time_to_next_deadline(hub.now()).value_or(24h) > 1h - 10s);
 }
 
+TEST_CASE("G6 more sparse chunks than are noted at a time are emptied, too") {
+  HubTester hub(without_reload());
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders", {.credit = 1'000'000});
+  constexpr std::uint64_t chunks = 4096 + 300;
+  for (std::uint64_t i = 0; i < chunks; ++i) {
+    p.send_all({"stays", "b", "c", std::string(200, 'd')});
+    hub.turn();
+    const auto first = w.hands.front();
+    w.hands.clear();
+    w.settle_row({protocol::Verb::nack, first.lease, 0, first.offset, 1, 3600'000, "later"});
+    w.settle_row({protocol::Verb::ack, first.lease, 0, first.offset + 1, 3, {}, {}});
+    hub.turn();
+  }
+  CHECK(hub.stat("orders", "bytes") > chunks * 200);
+  hub.advance(10s);
+  CHECK(hub.stat("orders", "bytes") < chunks * 50);
+}
+
+TEST_CASE("G6 what is emptied of many queues at once fits into a commit") {
+  HubTester hub(without_reload());
+  for (int q = 0; q < 20; ++q) {
+    const std::string name = "q" + std::to_string(q);
+    auto& p = hub.producer(name);
+    auto& w = hub.worker(name, {.credit = 1'000'000});
+    for (int i = 0; i < 12; ++i) {
+      p.send_all({std::string(100'000, 's'), "b", "c", "d"});
+      hub.turn();
+      const auto first = w.hands.front();
+      w.hands.clear();
+      w.settle_row({protocol::Verb::nack, first.lease, 0, first.offset, 1, 3600'000, "later"});
+      w.settle_row({protocol::Verb::ack, first.lease, 0, first.offset + 1, 3, {}, {}});
+      hub.turn();
+    }
+  }
+  std::size_t most = 0, all = 0;
+  Now now = hub.now();
+  for (int i = 0; i < 100; ++i) {
+    now.mono += 100ms;
+    now.hub = now.hub + Duration(100ms);
+    hub.machine().tick(now, true);
+    const auto sealed = hub.machine().seal(now);
+    most = std::max(most, bytes_of(sealed.commit));
+    all += bytes_of(sealed.commit);
+    hub.machine().on_committed();
+  }
+  CHECK(all > 20'000'000);
+  CHECK(most < 2'000'000);
+}
+
 TEST_CASE("G6 one session holds no more than its bound, whatever credit it grants") {
   HubTester hub(without_reload());
   auto& p = hub.producer("orders");

@@ -82,7 +82,7 @@ class Delivery {
   void extend() const;
 
   // The outcome of a pulled message; the first one counts. False if the message was lost in the
-  // meantime (stale): somebody else has it or will have it.
+  // meantime (stale): somebody else has it or will have it. Delays are 0 to ten years.
   bool ack();
   bool nack(std::string_view reason, std::optional<std::chrono::milliseconds> delay = std::nullopt);
   bool reject(std::string_view reason);

@@ -49,7 +49,8 @@ class BadBody : public Error {
 // Thrown by a handler -------------------------------------------------------------------------
 // Any other std::exception is a nack with what() as its reason and the policy's backoff.
 
-// A failure, with a delay in place of the policy's backoff.
+// A failure, with a delay in place of the policy's backoff (0 to ten years; what is longer is taken
+// for that).
 class Nack : public std::runtime_error {
  public:
   explicit Nack(const std::string& reason,
@@ -67,8 +68,8 @@ class Reject : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Not this worker, not now: the message goes back and no failure is counted. With a delay it counts
-// towards handouts_max, so that it cannot go round for ever.
+// Not this worker, not now: the message goes back and no failure is counted. With a delay (0 to ten
+// years) it counts towards handouts_max, so that it cannot go round for ever.
 class Return : public std::runtime_error {
  public:
   explicit Return(std::optional<std::chrono::milliseconds> delay = std::nullopt)

@@ -111,8 +111,9 @@ class Producer {
   // The same under a sequence of the caller's choice (a line number, say), for a producer with a
   // name: sequences ascend, gaps are allowed, send() goes on after the last one. One that the hub
   // has kept gives a confirmed duplicate; one that was refused for good or left out can be sent by
-  // the next producer of this name. std::invalid_argument for one that does not ascend or is above
-  // 2^62.
+  // the next producer of this name. std::invalid_argument for one that does not ascend (another
+  // thread may have gone first while this one waited for room) or is above 2^62, and without a
+  // name.
   Receipt send_at(std::uint64_t sequence, const Message& message);
   Receipt send_at(std::uint64_t sequence, std::string_view body);
 

@@ -114,7 +114,8 @@ class Worker {
   // until the next call asks again: run, receive, poll, next or fd (whose caller is taken to wait
   // for ever). Between receive, poll and next themselves messages are kept at hand.
   RunEnd run(const Handler& handler);
-  // The same with whatever is at hand, up to batch_messages_max.
+  // The same with whatever is at hand, up to batch_messages_max. std::logic_error beside run() of
+  // the same worker.
   RunEnd run_batch(const BatchHandler& handler);
 
   // The next message; nothing after `timeout`, or once stopped. Throws Refused for a final no.

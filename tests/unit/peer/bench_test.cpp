@@ -17,7 +17,7 @@ namespace {
 struct Staged {
   explicit Staged(WorkerOptions options = {.queue = "q"})
       : bench(std::make_shared<Bench>(options, std::make_shared<CallbackGate>())) {
-    bench->start_waking([] {});
+    bench->start_waking([this] { ++wakes; });
     believe(60s);
   }
   // Leases hold the bench.
@@ -25,10 +25,20 @@ struct Staged {
 
   std::shared_ptr<Bench> bench;
   std::uint64_t hands = 0;
+  int wakes = 0;
 
   void believe(std::chrono::seconds until) {
     const auto at = read_clock() + until;
     bench->believed_until_us.store(at.time_since_epoch().count());
+  }
+  // Hands of one message.
+  void stage_singles(int hands_more, std::uint32_t hand_messages) {
+    std::vector<LeaseRef> staged;
+    for (int i = 0; i < hands_more; ++i) {
+      Run run{1, 5, 0, hands, 1, 1, 0, chunk_of(1)};
+      staged.emplace_back(new pawl::detail::Lease(bench, Hand{++hands, run}));
+    }
+    bench->stage(std::move(staged), false, hand_messages);
   }
   void stage(std::uint32_t count) {
     Run run{1, 5, 0, 0, count, 1, 0, chunk_of(count)};
@@ -98,4 +108,52 @@ TEST_CASE("G2 valid_until ends with the belief in the lease, and is over for wha
   CHECK(delivery->valid());
   s.believe(-1s);
   CHECK_FALSE(delivery->valid());
+}
+
+TEST_CASE("small hands of fast handlers are told of together, the last one at hand at once") {
+  Staged s;
+  s.stage_singles(4, 64);
+  s.bench->take_work();
+  CHECK(s.bench->may_sleep());
+  const auto runners = s.bench->begin_run(false);
+  LeaseRef hand = s.bench->exchange(*runners, {});
+  hand = s.bench->exchange(*runners, std::move(hand));
+  hand = s.bench->exchange(*runners, std::move(hand));
+  CHECK(s.wakes == 0);
+  CHECK(s.bench->has_untold());
+  hand = s.bench->exchange(*runners, std::move(hand));  // nothing is staged behind it
+  CHECK(s.wakes == 1);
+  CHECK(s.bench->take_work().done.size() == 3);
+}
+
+TEST_CASE("an outcome is told although the handlers have just been found slow") {
+  Staged s;
+  s.stage_singles(4, 64);
+  s.bench->take_work();
+  const auto runners = s.bench->begin_run(false);
+  LeaseRef hand = s.bench->exchange(*runners, {});
+  hand->cursor.begin_next(false);
+  hand = s.bench->exchange(*runners, std::move(hand));
+  s.bench->stage({}, false, 1);
+  CHECK_FALSE(s.bench->may_sleep());
+}
+
+TEST_CASE("a hand that comes back with nothing begun is told of") {
+  Staged s;
+  s.stage_singles(4, 1);
+  s.bench->take_work();
+  CHECK(s.bench->may_sleep());
+  const auto runners = s.bench->begin_run(false);
+  LeaseRef hand = s.bench->exchange(*runners, {});
+  hand = s.bench->exchange(*runners, std::move(hand));
+  CHECK(s.wakes == 1);
+}
+
+TEST_CASE("run and run_batch of one worker at once are refused") {
+  Staged s;
+  const auto runners = s.bench->begin_run(false);
+  CHECK_NOTHROW(s.bench->begin_run(false));
+  CHECK_THROWS_WITH(s.bench->begin_run(true), Catch::Contains("use two workers"));
+  s.bench->end_run(runners->number, RunEnd::counted);
+  CHECK_NOTHROW(s.bench->begin_run(true));
 }
