@@ -251,6 +251,7 @@ void HubMachine::refuse(Session& session, Handle& handle, std::uint64_t seq, std
   }
   Queue& queue = queues_.at(handle.queue);
   queue.refused += length;
+  touched_.insert(handle.queue);
   queue.counters_changed = true;
   tell(session, protocol::Refuse{handle.number,
                                  {{seq, length, fault.code, fault.text, retry_after(fault.code)}}});
