@@ -49,7 +49,6 @@ void HubMachine::open_producer(Session& session, Handle& handle, const protocol:
   handle.source = open.source;
   const auto [producer, unknown] = queue.producers.try_emplace(handle.source);
   ++producer->second.handles;
-  producer->second.row.anonymous = open.anonymous;
   queue.producer_handles.emplace_back(session.id, handle.number);
   handle.wanted_epoch = open.epoch;
   if (!unknown && producer->second.row.set.epoch != 0) return finish_open(session, handle, now);

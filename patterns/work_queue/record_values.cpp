@@ -229,10 +229,7 @@ std::optional<FailingMessage> decode_failure(Bytes value) {
 
 std::string encode(const ProducerRow& row) {
   ByteWriter out;
-  out.varint(row.set.epoch)
-      .varint(row.set.floor)
-      .u8(row.anonymous)
-      .varint(time_field(row.last_seen));
+  out.varint(row.set.epoch).varint(row.set.floor).varint(time_field(row.last_seen));
   out.varint(row.set.ranges.size());
   for (const protocol::SequenceRange& range : row.set.ranges) {
     out.varint(range.first).varint(range.length);
@@ -245,7 +242,6 @@ std::optional<ProducerRow> decode_producer(Bytes value) {
   ProducerRow row;
   row.set.epoch = in.varint();
   row.set.floor = in.varint();
-  row.anonymous = in.u8() != 0;
   row.last_seen = time_field(in);
   // Sorted, not touching, at or above the floor.
   std::uint64_t free_from = row.set.floor;

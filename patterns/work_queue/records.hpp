@@ -97,7 +97,6 @@ struct ActiveRow {
 
 struct ProducerRow {
   ProducerSet set;
-  bool anonymous = false;
   HubTime last_seen;
   bool operator==(const ProducerRow&) const = default;
 };

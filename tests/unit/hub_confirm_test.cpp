@@ -310,3 +310,24 @@ TEST_CASE("G5 what is kept already is confirmed again, though the disk is at its
   CHECK(p.duplicates() == "1-2");
   CHECK(p.refused() == "3:NO_SPACE");
 }
+
+TEST_CASE("G5 an OPEN that is fenced changes nothing of its producer") {
+  HubTester hub;
+  hub.producer("orders", {.name = "shop"}).send("x");
+  hub.turn();
+  hub.producer("orders", {.name = "shop"}).send("y");  // of epoch 2
+  hub.turn();
+  auto& older = hub.producer("others");
+  protocol::Open open;
+  open.handle = 7;
+  open.name = "orders";
+  open.role = protocol::Role::producer;
+  open.source = "shop";
+  open.anonymous = true;
+  open.epoch = 1;
+  older.say(open);
+  hub.turn();
+  CHECK_FALSE(older.errors().empty());
+  hub.producer("orders").send("z");  // the next commit, and the reload after it
+  hub.turn();
+}

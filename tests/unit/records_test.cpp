@@ -39,7 +39,6 @@ TEST_CASE("rows are read as they were written, and nothing else is") {
   round_trip(SessionRow{id, "peer", 256}, decode_session);
   ProducerRow producer;
   producer.set = {3, 10, {{10, 2}, {big, 7}}};
-  producer.anonymous = true;
   producer.last_seen = late;
   round_trip(producer, decode_producer);
   FailingMessage failure{2, 1, 3, true, late, {{late, "w", "why", FailureKind::death}}, 4};
