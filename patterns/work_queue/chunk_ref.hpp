@@ -12,7 +12,6 @@ struct ChunkRef {
   std::uint64_t offset = 0;  // of its first message
   std::uint32_t count = 0;
   std::uint64_t chunk_id = 0;  // key in the space `chunks`
-  std::uint32_t from = 0;      // the slice of that chunk, in bytes
   std::uint32_t bytes = 0;
   HubTime stored_at;
 

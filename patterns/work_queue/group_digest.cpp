@@ -14,8 +14,8 @@ std::string number(std::uint64_t value) {
 }
 
 std::string describe(const ChunkRef& ref) {
-  return number(ref.offset) + number(ref.count) + number(ref.chunk_id) + number(ref.from) +
-         number(ref.bytes) + number(static_cast<std::uint64_t>(ref.stored_at.us));
+  return number(ref.offset) + number(ref.count) + number(ref.chunk_id) + number(ref.bytes) +
+         number(static_cast<std::uint64_t>(ref.stored_at.us));
 }
 
 std::string describe(const Run& run) {

@@ -66,7 +66,7 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
     const std::size_t size = reader.skip(run.count);
     // A copy, not a slice: a slice would keep the whole old chunk in memory.
     Slice entries = Buffer::copy_of(body.bytes().subspan(std::exchange(at, at + size), size));
-    const ChunkRef ref{old.ref.offset + run.first, run.count, next_chunk_id++, 0, entries.size,
+    const ChunkRef ref{old.ref.offset + run.first, run.count, next_chunk_id++, entries.size,
                        old.ref.stored_at};
     if (run.state == RunState::leased) add_chunk(leases_.at(run.lease), ref.offset);
     const auto chunk = active_.try_emplace(ref.offset, ActiveChunk{ref, {}, {}}).first;

@@ -49,7 +49,7 @@ void MessageLog::seal(HubTime now, std::uint64_t& next_chunk_id, ChunkCache& cac
     stage(forming_.take(), formed);
   }
   for (Staged& staged : staged_) {
-    const ChunkRef ref{sealed_tail_, staged.count, next_chunk_id++, 0, staged.body.size, now};
+    const ChunkRef ref{sealed_tail_, staged.count, next_chunk_id++, staged.body.size, now};
     commit.puts.push_back(
         {Space::state, records::index_key(id_, ref.offset), records::encode(ref)});
     if (window_end_ == ref.offset && window_.size() < window_max) {

@@ -38,7 +38,7 @@ HubTime time_field(ByteReader& in) {
 }
 
 void write_ref(ByteWriter& out, const ChunkRef& ref) {
-  out.varint(ref.count).varint(ref.chunk_id).varint(ref.from).varint(ref.bytes);
+  out.varint(ref.count).varint(ref.chunk_id).varint(ref.bytes);
   out.varint(time_field(ref.stored_at));
 }
 
@@ -47,7 +47,6 @@ ChunkRef read_ref(std::uint64_t offset, ByteReader& in) {
   ref.offset = offset;
   ref.count = in.varint_as<std::uint32_t>();
   ref.chunk_id = in.varint();
-  ref.from = in.varint_as<std::uint32_t>();
   ref.bytes = in.varint_as<std::uint32_t>();
   ref.stored_at = time_field(in);
   in.refuse_unless(ref.count >= 1 && ref.count <= limits::chunk_messages_max);

@@ -43,7 +43,7 @@ TEST_CASE("rows are read as they were written, and nothing else is") {
   round_trip(producer, decode_producer);
   FailingMessage failure{2, 1, 3, true, late, {{late, "w", "why", FailureKind::death}}, 4};
   round_trip(failure, decode_failure);
-  const ChunkRef ref{900, 100, big, 5, 70000, late};
+  const ChunkRef ref{900, 100, big, 70000, late};
   round_trip(ref, [](Bytes value) { return decode_index(900, value); });
   ActiveRow active{ref,
                    {{41, 7, 1}, {42, 8, 9}},
