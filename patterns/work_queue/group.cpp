@@ -154,7 +154,7 @@ void Group::change(std::uint64_t offset, std::uint32_t count, RunState state,
   const bool single = count == 1 && failing_.count(offset) != 0;
   if (single) forget_place(offset);
   active.runs.assign({first, count, state, single, holder != nullptr ? holder->lease : 0});
-  if (holder != nullptr) hold(*holder, active.ref.offset, count);
+  if (holder != nullptr) hold(*holder, {offset, count});
   if (state == RunState::suspect) suspects_.insert(offset);
   if (state == RunState::dying) dying_.insert(offset);
   if (state == RunState::delayed) due_.emplace(failing_.at(offset).due, offset);
@@ -177,18 +177,27 @@ void Group::drop(std::uint64_t offset, std::uint32_t count) {
   finish_if_done(chunk);
 }
 
-void Group::hold(const Holder& holder, std::uint64_t chunk, std::uint32_t count) {
+void Group::hold(const Holder& holder, const Part& part) {
   Lease& lease = leases_[holder.lease];
   lease.holder = holder;
-  lease.held += count;
-  add_chunk(lease, chunk);
-  held_by_[holder.session] += count;
+  lease.held += part.count;
+  const auto at = static_cast<std::ptrdiff_t>(lease.part_after(part.offset));
+  lease.parts.insert(lease.parts.begin() + at, part);
+  held_by_[holder.session] += part.count;
 }
 
-void Group::add_chunk(Lease& lease, std::uint64_t chunk) {
-  if (!lease.chunks.empty() && lease.chunks.back() == chunk) return;
-  const auto at = std::lower_bound(lease.chunks.begin(), lease.chunks.end(), chunk);
-  if (at == lease.chunks.end() || *at != chunk) lease.chunks.insert(at, chunk);
+std::size_t Group::Lease::part_after(std::uint64_t offset) const {
+  const auto part = std::partition_point(
+      parts.begin(), parts.end(), [offset](const Part& each) { return each.end() <= offset; });
+  return static_cast<std::size_t>(part - parts.begin());
+}
+
+void Group::Lease::trim(std::uint64_t offset, std::uint32_t count) {
+  Part& part = parts.at(part_after(offset));
+  if (part.offset != offset) return;
+  const std::uint32_t gone = std::min(part.count, count);  // one run may be of two parts
+  part.offset += gone;
+  part.count -= gone;
 }
 
 void Group::unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count) {
@@ -197,12 +206,14 @@ void Group::unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t 
   for (std::uint32_t at = first; at < end;) {
     const Run* run = chunk.runs.find(at);
     if (run == nullptr) return;  // fresh from here on
-    const std::uint32_t taken = std::min(end, run->end()) - at;
+    const std::uint32_t from = at;
+    const std::uint32_t taken = std::min(end, run->end()) - from;
     at += taken;
     if (run->state != RunState::leased) continue;
     const auto lease = leases_.find(run->lease);
     PAWL_CHECK(lease != leases_.end() && lease->second.held >= taken);
     lease->second.held -= taken;
+    lease->second.trim(chunk.ref.offset + from, taken);
     const auto session = held_by_.find(lease->second.holder.session);
     session->second -= taken;
     if (session->second == 0) held_by_.erase(session);

@@ -154,23 +154,27 @@ class Group {
     ChunkRuns runs;
     std::array<std::uint32_t, 6> indexed{};  // the counts that totals_ and ready_chunks_ know of
   };
+  struct Part {  // within one chunk when it was handed out, in absolute offsets
+    std::uint64_t offset = 0;
+    std::uint32_t count = 0;
+    std::uint64_t end() const { return offset + count; }
+  };
   struct Lease {
     Holder holder;
     std::uint64_t held = 0;
-    std::vector<std::uint64_t> chunks;  // first offsets of those it was cut from, ascending
+    std::vector<Part> parts;  // as handed out, less what is gone at their fronts; ascending
+    // Index of the first part that ends after `offset`.
+    std::size_t part_after(std::uint64_t offset) const;
+    // What is gone at a part's front is not walked over again; a hole further back may be.
+    void trim(std::uint64_t offset, std::uint32_t count);
   };
   using Chunks = std::map<std::uint64_t, ActiveChunk>;
-  struct Part {  // of one run, in absolute offsets
-    std::uint64_t offset = 0;
-    std::uint32_t count = 0;
-  };
 
   Chunks::iterator chunk_at(std::uint64_t offset);
   void change(std::uint64_t offset, std::uint32_t count, RunState state, const Holder* holder);
   void drop(std::uint64_t offset, std::uint32_t count);
   void unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count);
-  void hold(const Holder& holder, std::uint64_t chunk, std::uint32_t count);
-  static void add_chunk(Lease& lease, std::uint64_t chunk);
+  void hold(const Holder& holder, const Part& part);
   void reindex(Chunks::iterator chunk);
   bool is_sparse(const ActiveChunk& chunk) const;
   void finish_if_done(Chunks::iterator chunk);
@@ -180,7 +184,8 @@ class Group {
   void extend(SessionId session, const protocol::Settle::Row& row,
               std::vector<protocol::Settled::Exception>& exceptions) const;
   std::vector<Part> parts_of(LeaseId lease) const;
-  std::vector<Part> parts_within(const Lease& lease, std::uint64_t offset, std::uint64_t end) const;
+  std::vector<Part> parts_within(const Lease& lease, std::uint64_t offset, std::uint64_t end,
+                                 std::uint64_t messages_max) const;
   Code why_not_held(std::uint64_t offset, std::uint64_t end) const;
   void apply_verb(const Part& part, const protocol::Settle::Row& row, const Judge& judge);
   void fail(std::uint64_t offset, FailureKind kind, std::string_view reason,

@@ -112,8 +112,12 @@ void Group::check_chunk(const ActiveChunk& chunk) const {
       PAWL_CHECK(run.single && due_.count({record->second.due, offset}) == 1);
     }
     if (run.state == RunState::leased) {
-      const std::vector<std::uint64_t>& chunks = leases_.at(run.lease).chunks;
-      PAWL_CHECK(std::binary_search(chunks.begin(), chunks.end(), chunk.ref.offset));
+      const Lease& lease = leases_.at(run.lease);
+      for (std::uint64_t held = offset; held < offset + run.count;) {
+        const std::size_t part = lease.part_after(held);
+        PAWL_CHECK(part < lease.parts.size() && lease.parts[part].offset <= held);
+        held = lease.parts[part].end();
+      }
     }
     counts[static_cast<std::size_t>(run.state)] += run.count;
     at = run.end();

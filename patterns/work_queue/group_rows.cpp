@@ -54,9 +54,6 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
   dirty_chunks_.insert(chunk_offset);
   for (std::size_t state = 1; state < totals_.size(); ++state) totals_[state] -= old.indexed[state];
   finished_.push_back(old.ref);
-  for (const Run& run : old.runs.all()) {
-    if (run.state == RunState::leased) std::erase(leases_.at(run.lease).chunks, chunk_offset);
-  }
   std::uint64_t bytes = 0;
   ChunkReader reader(body.bytes());
   std::size_t at = 0;
@@ -68,7 +65,6 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
     Slice entries = Buffer::copy_of(body.bytes().subspan(std::exchange(at, at + size), size));
     const ChunkRef ref{old.ref.offset + run.first, run.count, next_chunk_id++, entries.size,
                        old.ref.stored_at};
-    if (run.state == RunState::leased) add_chunk(leases_.at(run.lease), ref.offset);
     const auto chunk = active_.try_emplace(ref.offset, ActiveChunk{ref, {}, {}}).first;
     chunk->second.runs.assign({0, run.count, run.state, run.single, run.lease});
     reindex(chunk);
@@ -117,7 +113,7 @@ void Group::restore(const records::ActiveRow& row) {
     if (run.state != RunState::leased) continue;
     for (const records::ActiveRow::Lease& lease : row.leases) {
       if (lease.lease != run.lease) continue;
-      hold({lease.lease, lease.session, lease.number}, row.ref.offset, run.count);
+      hold({lease.lease, lease.session, lease.number}, {offset, run.count});
     }
   }
   chunk_rows_.insert(row.ref.offset);

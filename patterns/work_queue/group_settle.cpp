@@ -68,7 +68,7 @@ void Group::extend(SessionId session, const protocol::Settle::Row& row,
 }
 
 // The parts of [offset, offset + length) that `session` holds under `lease`; the rest is told, a
-// gap in one exception. Looks at the lease's own chunks only and walks runs, never offsets: a range
+// gap in one exception. Looks at the lease's own parts only and walks runs, never offsets: a range
 // of 2^60 costs no more, and is answered with no more, than what is held in it.
 std::vector<Group::Part> Group::held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
                                            std::uint64_t length,
@@ -77,7 +77,7 @@ std::vector<Group::Part> Group::held_parts(SessionId session, LeaseId lease, std
   const std::uint64_t end = offset + length;
   const auto found = leases_.find(lease);
   if (found != leases_.end() && found->second.holder.session == session) {
-    held = parts_within(found->second, offset, end);
+    held = parts_within(found->second, offset, end, found->second.held);
   }
   std::uint64_t told_to = offset;  // everything before is held or told
   const auto tell_gap = [&](std::uint64_t to) {
@@ -109,41 +109,41 @@ Code Group::why_not_held(std::uint64_t offset, std::uint64_t end) const {
   return Code::already_settled;
 }
 
+// What is held of [offset, end), to the end of the run that `messages_max` is reached in.
 std::vector<Group::Part> Group::parts_within(const Lease& lease, std::uint64_t offset,
-                                             std::uint64_t end) const {
-  std::vector<Part> parts;
-  auto at = std::upper_bound(lease.chunks.begin(), lease.chunks.end(), offset);
-  if (at != lease.chunks.begin()) --at;
-  for (; at != lease.chunks.end() && *at < end; ++at) {
-    const auto chunk = active_.find(*at);
-    if (chunk == active_.end() || chunk->second.ref.end() <= offset) continue;
-    const std::vector<Run>& runs = chunk->second.runs.all();
-    const std::uint64_t from = std::max(offset, *at);
-    const Run* first = chunk->second.runs.first_from(static_cast<std::uint32_t>(from - *at));
-    for (const Run* run = first; run != nullptr && run != runs.data() + runs.size(); ++run) {
-      const std::uint64_t begin = std::max(offset, *at + run->first);
-      const std::uint64_t to = std::min(end, *at + run->end());
-      if (begin >= to) break;
-      if (run->lease == lease.holder.lease) {
-        parts.push_back({begin, static_cast<std::uint32_t>(to - begin)});
+                                             std::uint64_t end, std::uint64_t messages_max) const {
+  std::vector<Part> held;
+  for (std::size_t i = lease.part_after(offset); i < lease.parts.size(); ++i) {
+    const std::uint64_t from = std::max(offset, lease.parts[i].offset);
+    const std::uint64_t to = std::min(end, lease.parts[i].end());
+    if (from >= end) break;
+    auto chunk = active_.upper_bound(from);
+    if (chunk != active_.begin()) --chunk;
+    // More than one if it was evacuated meanwhile.
+    for (; chunk != active_.end() && chunk->first < to; ++chunk) {
+      const std::uint64_t base = chunk->first;
+      if (chunk->second.ref.end() <= from) continue;
+      const std::vector<Run>& runs = chunk->second.runs.all();
+      const auto position = static_cast<std::uint32_t>(std::max(from, base) - base);
+      const Run* run = chunk->second.runs.first_from(position);
+      for (; run != nullptr && run != runs.data() + runs.size(); ++run) {
+        const std::uint64_t begin = std::max(from, base + run->first);
+        const std::uint64_t stop = std::min(to, base + run->end());
+        if (begin >= stop) break;
+        if (run->lease != lease.holder.lease) continue;
+        held.push_back({begin, static_cast<std::uint32_t>(stop - begin)});
+        if (messages_max <= held.back().count) return held;
+        messages_max -= held.back().count;
       }
     }
   }
-  return parts;
+  return held;
 }
 
 std::vector<Group::Part> Group::parts_of(LeaseId lease) const {
-  std::vector<Part> parts;
   const auto found = leases_.find(lease);
-  if (found == leases_.end()) return parts;
-  for (const std::uint64_t offset : found->second.chunks) {
-    const auto chunk = active_.find(offset);
-    if (chunk == active_.end()) continue;
-    for (const Run& run : chunk->second.runs.all()) {
-      if (run.lease == lease) parts.push_back({offset + run.first, run.count});
-    }
-  }
-  return parts;
+  if (found == leases_.end()) return {};
+  return parts_within(found->second, 0, UINT64_MAX, found->second.held);
 }
 
 std::uint64_t Group::number_of(SessionId session, LeaseId lease) const {
@@ -153,14 +153,7 @@ std::uint64_t Group::number_of(SessionId session, LeaseId lease) const {
 }
 
 std::uint64_t Group::first_held(LeaseId lease) const {
-  for (const std::uint64_t offset : leases_.at(lease).chunks) {
-    const auto chunk = active_.find(offset);
-    if (chunk == active_.end()) continue;
-    for (const Run& run : chunk->second.runs.all()) {
-      if (run.lease == lease) return offset + run.first;
-    }
-  }
-  PAWL_CHECK(false);
+  return parts_within(leases_.at(lease), 0, UINT64_MAX, 1).front().offset;
 }
 
 void Group::release(LeaseId lease) {
@@ -201,9 +194,8 @@ std::uint32_t Group::on_death(LeaseId lease, std::uint32_t slots, bool alone, co
 }
 
 void Group::on_handler_timeout(LeaseId lease, const Judge& judge) {
-  const std::vector<Part> parts = parts_of(lease);
-  if (parts.empty()) return;
-  fail(parts.front().offset, FailureKind::timeout, "handler time-out", {}, judge);
+  if (leases_.count(lease) == 0) return;
+  fail(first_held(lease), FailureKind::timeout, "handler time-out", {}, judge);
 }
 
 void Group::give_back(const Part& part) {
