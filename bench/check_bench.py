@@ -6,8 +6,8 @@ Instructions, counted by callgrind. First of a hub's machine alone, in one threa
 run. Then a message's in the producer's, the device's and the worker's process, libzmq and RocksDB
 included: how messages gather into chunks and commits differs from run to run, so the least of some
 rounds. Last the rate in memory to raw libzmq's of the same round: it also sees waiting, but a busy
-machine bends it, so only a large loss counts. (The durable rate to a bare file's is left to `queue`:
-a disk with neighbours bent it sevenfold between two runs.)
+machine bends it, so only a large loss counts. (The durable rate to a bare file's is left to
+`queue`: a disk with neighbours bent it sevenfold between two runs.)
 
 --keep writes what was measured into bench/kept.json instead: for a change that is meant, with its
 reason in the commit.
@@ -60,7 +60,8 @@ def instructions(rounds, durable, count):
     """{process: instructions} of one run."""
     logs = {what: os.path.join(rounds.folder, what) for what in ("producer", "device", "worker")}
     with rounds.device(durable, callgrind(logs["device"])) as device:
-        with rounds.peer("consume", device, count, BYTES, under=callgrind(logs["worker"])) as worker:
+        with rounds.peer("consume", device, count, BYTES,
+                         under=callgrind(logs["worker"])) as worker:
             worker.wait_for("ready")
             with rounds.peer("produce", device, count, BYTES,
                              under=callgrind(logs["producer"])) as producer:
