@@ -35,7 +35,8 @@ TEST_CASE("options that would misbehave later are refused at once, by name") {
   // The natural "never" of C++, which would overflow.
   using std::chrono::milliseconds;
   check([](HubOptions& o) { o.defaults.handler_timeout = milliseconds::max(); },
-        "handler_timeout is 9223372036854775807 ms: up to ten years are allowed, and 0 for no limit");
+        "handler_timeout is 9223372036854775807 ms: up to ten years are allowed, and 0 for no "
+        "limit");
   check([](HubOptions& o) { o.defaults.backoff.max = milliseconds::max(); }, "backoff.max is");
   check([](HubOptions& o) { o.timing.margin = milliseconds::max(); }, "timing.margin is");
 }
