@@ -16,9 +16,12 @@ class MemoryWatch {
   // True when the process is over its budget now. `accounted`: bytes that the caller knows it holds
   // and that are not to be held against the budget.
   bool is_over(Instant now, std::uint64_t accounted);
+  // The next look is worth waking for: what libzmq gathers of an endless message wakes nobody.
+  Instant next_look() const { return bytes_max_ == 0 ? never : next_look_; }
 
  private:
   std::uint64_t bytes_max_;
+  std::uint64_t last_seen_ = 0;
   Instant next_look_{};
 };
 

@@ -42,7 +42,7 @@ void CommitThread::write_group(std::span<const Commit> group) {
   if (failed_) return fail(group, "the store failed before and was not reopened", false);
   try {
     const rocksdb::Status status = write(group);
-    if (!status.ok()) return fail(group, status.ToString(), is_sync_failure(status));
+    if (!status.ok()) return fail(group, status.ToString(), is_final_failure(status));
     for (const Commit& commit : group) events_.emplace_back(Committed{commit.tag});
     finished_.push(events_);
   } catch (const std::exception& error) {
@@ -64,10 +64,10 @@ rocksdb::Status CommitThread::write(std::span<const Commit> group) {
   return status;
 }
 
-void CommitThread::fail(std::span<const Commit> group, const std::string& text, bool sync_failed) {
+void CommitThread::fail(std::span<const Commit> group, const std::string& text, bool is_final) {
   failed_ = true;
   events_.clear();
-  for (const Commit& commit : group) events_.emplace_back(Unknown{commit.tag, text, sync_failed});
+  for (const Commit& commit : group) events_.emplace_back(Unknown{commit.tag, text, is_final});
   finished_.push(events_);
 }
 

@@ -36,7 +36,7 @@ class CommitThread {
   void write_all(std::span<const Commit> commits);
   void write_group(std::span<const Commit> group);
   rocksdb::Status write(std::span<const Commit> group);
-  void fail(std::span<const Commit> group, const std::string& text, bool sync_failed);
+  void fail(std::span<const Commit> group, const std::string& text, bool is_final);
 
   RocksDatabase& database_;
   EventQueue& finished_;

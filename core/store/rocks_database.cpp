@@ -108,7 +108,8 @@ rocksdb::Status RocksDatabase::page(const ReadRequest& request, Page& page) cons
   return row->status();
 }
 
-bool is_sync_failure(const rocksdb::Status& status) {
+bool is_final_failure(const rocksdb::Status& status) {
+  if (status.IsCorruption()) return true;
   if (!status.IsIOError()) return false;
   const std::string text = status.ToString();
   for (const char* call : {"While fdatasync", "While fsync", "While sync",

@@ -43,7 +43,8 @@ class RocksDatabase {
 };
 
 // True if it was a sync that failed: what it covered may be lost though a later sync succeeds, so
-// the process must end. RocksDB tells it in the text only.
-bool is_sync_failure(const rocksdb::Status& status);
+// the process must end. RocksDB tells it in the text only. And true of damage, which a reopen would
+// find again.
+bool is_final_failure(const rocksdb::Status& status);
 
 }  // namespace pawl

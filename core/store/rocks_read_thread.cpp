@@ -30,7 +30,7 @@ StoreEvent ReadThread::answer(const ReadRequest& request) const {
     Page page;
     const rocksdb::Status status = database_.page(request, page);
     if (status.ok()) return page;
-    return ReadFailed{request.tag, status.ToString()};
+    return ReadFailed{request.tag, status.ToString(), is_final_failure(status)};
   } catch (const std::exception& error) {
     return ReadFailed{request.tag, error.what()};
   }

@@ -72,12 +72,13 @@ struct Committed {
 struct Unknown {
   std::uint64_t tag = 0;
   std::string text;
-  bool sync_failed = false;  // an I/O error on sync: the process must end
+  bool is_final = false;  // a sync failed, or the store is damaged: the process must end
 };
-// A read that failed: I/O error or corruption. Treated like Unknown.
+// A read that failed: an I/O error, or, `is_final`, damage. Treated like Unknown.
 struct ReadFailed {
   std::uint64_t tag = 0;
   std::string text;
+  bool is_final = false;
 };
 using StoreEvent = std::variant<Committed, Unknown, Page, ReadFailed>;
 

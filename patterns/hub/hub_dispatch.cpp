@@ -289,6 +289,13 @@ bool HubMachine::on_page(const Page& page) {
   return found || on_missing_chunk(read);
 }
 
+std::string HubMachine::read_under(std::uint64_t tag) const {
+  const PendingRead& read = pending_reads_.at(tag);
+  const std::string& name = queues_.at(read.queue).name;
+  if (read.kind != PendingRead::Kind::chunks) return "rows of queue " + name;
+  return "messages of queue " + name + " (chunk " + std::to_string(read.chunk_id) + ")";
+}
+
 // A chunk may have been deleted while it was being read; nothing refers to it then, and it is not
 // asked for again. One whose commit is under way is asked for again when that is done. A chunk that
 // was there to be read, was not found, and is wanted all the same, is lost: false. So is one whose

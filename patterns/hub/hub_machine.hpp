@@ -61,6 +61,8 @@ class HubMachine {
   void on_socket_lost();
   // False for a row that this version cannot have written: the store is damaged.
   bool on_page(const Page& page);
+  // What a read was for, for people.
+  std::string read_under(std::uint64_t tag) const;
   void on_committed();
   // `now` is read after the socket was drained: what came in while it was read came before that, so
   // that no lease runs out here sooner than its worker believes (G2).
@@ -235,6 +237,7 @@ class HubMachine {
   Queue* find_queue(std::string_view name);
   Queue& make_queue(std::string_view name);
   bool is_default_dead_letter(std::string_view name) const;
+  bool is_configured(std::string_view name) const;
   bool has_dead_letter_name(std::string_view name) const;
 
   // Shared small parts.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Queues by their names: found, or made at first use with the policy that the configuration gives.
+#include <algorithm>
+
 #include "core/protocol/names.hpp"
 #include "patterns/hub/hub_machine.hpp"
 
@@ -22,6 +24,15 @@ bool HubMachine::has_dead_letter_name(std::string_view name) const {
   const auto configured = config_.queues.find(std::string(name));
   const bool named = configured != config_.queues.end() && !configured->second.dead_letter.empty();
   return named || !config_.defaults.dead_letter.empty() || protocol::has_default_dead_letter(name);
+}
+
+// Named by the configuration, or the dead letters of one that is.
+bool HubMachine::is_configured(std::string_view name) const {
+  if (config_.queues.count(std::string(name)) != 0) return true;
+  return std::any_of(config_.queues.begin(), config_.queues.end(), [&](const auto& queue) {
+    const std::string& dead = queue.second.dead_letter;
+    return name == (dead.empty() ? protocol::default_dead_letter(queue.first) : dead);
+  });
 }
 
 Queue& HubMachine::make_queue(std::string_view name) {

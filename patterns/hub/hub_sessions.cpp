@@ -177,7 +177,9 @@ void HubMachine::on_open(Session& session, const protocol::Open& open, Now now) 
     return refuse(Code::bad_frame, "a session opens at most 64 handles; open a second session");
   }
   Queue* found = find_queue(open.name);
-  if (found == nullptr && config_.strict && config_.queues.count(std::string(open.name)) == 0) {
+  // One of an earlier configuration is worked off, and takes nothing new.
+  const bool adds = found == nullptr || open.role == protocol::Role::producer;
+  if (config_.strict && adds && !is_configured(open.name)) {
     return refuse(Code::no_queue, "no queue of this name is configured, and this hub is strict");
   }
   if (found == nullptr && !has_dead_letter_name(open.name) && !is_default_dead_letter(open.name)) {

@@ -237,7 +237,10 @@ void Hub::Shell::send_all() {
 }
 
 void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {
-  const auto deadline = machine_->time_to_next_deadline(now);
+  Duration deadline = machine_->time_to_next_deadline(now).value_or(Duration::max());
+  if (const Instant look = memory_watch_.next_look(); look != never) {
+    deadline = std::min(deadline, std::max(look - now.mono, Duration{}));
+  }
   const bool reads = turn_->may_take_more();
   if (turn_->has_more_now() || (!socket_was_empty && reads)) return;
   // Some seconds without traffic: the store gives its garbage back to the file system.
@@ -246,9 +249,9 @@ void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {
   const bool tidies_up = idle < tidy_until;
   if (tidies_up && idle >= tidy_from) store_->on_idle();
   long timeout_ms = tidies_up ? std::chrono::milliseconds(tidy_from).count() : -1;
-  if (deadline) {
-    const long due_ms = static_cast<long>(
-        std::chrono::ceil<std::chrono::milliseconds>(std::max(*deadline, Duration{})).count());
+  if (deadline != Duration::max()) {
+    const long due_ms =
+        static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(deadline).count());
     timeout_ms = timeout_ms < 0 ? due_ms : std::min(timeout_ms, due_ms);
   }
   zmq_pollitem_t items[3] = {{nullptr, wake_.fd(), ZMQ_POLLIN, 0},
@@ -268,9 +271,10 @@ void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {
 void Hub::Shell::start_again(const Turn::Failure& failure) {
   if (failure.must_end) {
     return end("the store could not be synced or read (" + failure.text +
-               "): restart the hub; it recovers by itself what can be recovered");
+               "): restart the hub; it recovers by itself what can be recovered. If it ends like "
+               "this again, its disk is damaged: bring the data directory back from a copy");
   }
-  log(LogLevel::error, "a commit failed (" + failure.text + "): the store is reopened");
+  log(LogLevel::error, "the store failed (" + failure.text + "): it is reopened");
   machine_->take_gated();  // waited for a commit that will not come (G1)
   machine_->announce_end("the store failed and is being reopened", 100);
   out_ = machine_->take_gated();
@@ -279,6 +283,7 @@ void Hub::Shell::start_again(const Turn::Failure& failure) {
     Fault fault = store_->reopen();
     if (fault.code == Code::ok) fault = start_machine();
     if (fault.code == Code::ok || stopping_.load()) return;
+    if (fault.code == Code::unsupported) return end(fault.text);  // damaged: it stays so
     // Full disk, most likely: tried again until there is room, or stop() is called.
     zmq_pollitem_t item{nullptr, wake_.fd(), ZMQ_POLLIN, 0};
     zmq_poll(&item, 1, std::chrono::milliseconds(reopen_every).count());

@@ -30,9 +30,10 @@ std::optional<Turn::Failure> Turn::take_store_events(std::vector<RoutedMessage>&
       // A row that this version did not write: reading it again would find the same.
       if (!machine_.on_page(*page)) return Failure{damaged_rows, true};
     } else if (const auto* unknown = std::get_if<Unknown>(&event)) {
-      return Failure{unknown->text, unknown->sync_failed};
+      return Failure{unknown->text, unknown->is_final};
     } else {
-      return Failure{std::get<ReadFailed>(event).text, false};
+      const auto& failed = std::get<ReadFailed>(event);
+      return Failure{machine_.read_under(failed.tag) + ": " + failed.text, failed.is_final};
     }
   }
   return std::nullopt;

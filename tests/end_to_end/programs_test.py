@@ -136,6 +136,22 @@ class DeviceTest(unittest.TestCase):
             work = pawl("work", "--from", device.endpoint, "--queue", "other")
             self.assertEqual(work.returncode, 1)
             self.assertEqual(work.stderr.count("NO_QUEUE"), 1, work.stderr)
+            dead = pawl("work", "--from", device.endpoint, "--queue", "known.dead", "--idle-exit",
+                        "100ms")
+            self.assertEqual(dead.returncode, 0, dead.stderr)
+
+    def test_strict_works_off_a_queue_of_an_earlier_configuration_and_adds_nothing(self):
+        with Device() as device:
+            pawl("send", "--to", device.endpoint, "--queue", "earlier", stdin="a\n")
+            device.stop()
+            device.arguments.append("--strict")
+            device.start()
+            more = pawl("send", "--to", device.endpoint, "--queue", "earlier", stdin="b\n")
+            self.assertEqual(more.returncode, 1)
+            self.assertIn("NO_QUEUE", more.stderr)
+            rest = pawl("work", "--from", device.endpoint, "--queue", "earlier", "--idle-exit",
+                        "100ms")
+            self.assertEqual((rest.returncode, rest.stdout), (0, "a\n"), rest.stderr)
 
 
 class StatTest(unittest.TestCase):

@@ -141,7 +141,7 @@ TEST_CASE("a failed sync says so") {
   std::vector<StoreEvent> events;
   store.drain(events);
   REQUIRE(events.size() == 1);
-  CHECK(std::get<Unknown>(events[0]).sync_failed);
+  CHECK(std::get<Unknown>(events[0]).is_final);
 }
 
 TEST_CASE("a full disk fails commits and the reopen until space is freed") {

@@ -64,11 +64,13 @@ TEST_CASE("many durable commits share a sync") {
 }
 
 TEST_CASE("only an I/O error of a sync is a failed sync") {
-  CHECK(is_sync_failure(rocksdb::Status::IOError("While fdatasync", "/data/000004.log")));
-  CHECK(is_sync_failure(rocksdb::Status::IOError("While fsync", "/data/000004.sst")));
-  CHECK_FALSE(is_sync_failure(rocksdb::Status::IOError("While appending to file", "/fsync/4.log")));
-  CHECK_FALSE(is_sync_failure(rocksdb::Status::NoSpace("While appending to file", "/data/4.log")));
-  CHECK_FALSE(is_sync_failure(rocksdb::Status::OK()));
+  CHECK(is_final_failure(rocksdb::Status::IOError("While fdatasync", "/data/000004.log")));
+  CHECK(is_final_failure(rocksdb::Status::IOError("While fsync", "/data/000004.sst")));
+  CHECK_FALSE(
+      is_final_failure(rocksdb::Status::IOError("While appending to file", "/fsync/4.log")));
+  CHECK_FALSE(is_final_failure(rocksdb::Status::NoSpace("While appending to file", "/data/4.log")));
+  CHECK_FALSE(is_final_failure(rocksdb::Status::OK()));
+  CHECK(is_final_failure(rocksdb::Status::Corruption("Blob CRC mismatch")));
 }
 
 TEST_CASE("the reserve covers what may be in flight on every size of disk, and leaves most of it") {

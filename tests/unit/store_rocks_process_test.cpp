@@ -182,7 +182,7 @@ TEST_CASE("a disk without space fails commits, and a reopen after space is freed
     probe.submit(chunk(number, bytes));
     const auto events = probe.wait_for(1);
     failed = std::holds_alternative<Unknown>(events[0]);
-    if (failed) CHECK_FALSE(std::get<Unknown>(events[0]).sync_failed);
+    if (failed) CHECK_FALSE(std::get<Unknown>(events[0]).is_final);
     if (!failed) stored = number;
   }
   REQUIRE(failed);
