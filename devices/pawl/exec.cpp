@@ -54,6 +54,13 @@ void set_nonblocking(int fd) {
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
+// Of a system call without which a command cannot run.
+ExecResult not_started(const std::string& what, int error) {
+  const bool starved = error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM;
+  return {.end = starved ? ExecResult::End::starved : ExecResult::End::failed,
+          .complaint = what + ": " + std::strerror(error)};
+}
+
 // Starts the shell; 0 or an errno. The child has no signal blocked or ignored, whatever we have.
 int spawn(const std::string& command, const std::vector<std::string>& environment, int stdin_fd,
           int stderr_fd, pid_t& pid) {
@@ -85,12 +92,20 @@ int spawn(const std::string& command, const std::vector<std::string>& environmen
   return failure;
 }
 
+int reap(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
 // One running command: feeds it, listens to it, waits for it.
 class Command {
  public:
-  Command(pid_t pid, Descriptor input, Descriptor complaints)
+  // `ended` is the process as a descriptor.
+  Command(pid_t pid, Descriptor ended, Descriptor input, Descriptor complaints)
       : pid_(pid),
-        ended_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))),
+        ended_(std::move(ended)),
         input_(std::move(input)),
         complaints_(std::move(complaints)) {
     set_nonblocking(input_.get());
@@ -104,9 +119,7 @@ class Command {
     if (late) attended = ask_to_end(bounds);
     // Not reaped yet, it still keeps its group's number from being given to another.
     if (late || attended == Attended::abandoned) kill(-pid_, SIGKILL);
-    int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int status = reap(pid_);
     listen();
     result.complaint = printable_tail(tail_, complaint_bytes_max);
     if (late) {
@@ -251,20 +264,21 @@ std::string printable_tail(const std::string& text, std::size_t bytes_max) {
 ExecResult run_command(const std::string& command, std::span<const std::byte> input,
                        const std::vector<std::string>& environment, const ExecBounds& bounds) {
   Pipe to_stdin, from_stderr;
-  ExecResult result;
-  if (!open_pipe(to_stdin) || !open_pipe(from_stderr)) {
-    result.complaint = std::string("pipe: ") + std::strerror(errno);
-    return result;
-  }
+  if (!open_pipe(to_stdin) || !open_pipe(from_stderr)) return not_started("pipe", errno);
   pid_t pid = 0;
   const int failure = spawn(command, environment, to_stdin.out.get(), from_stderr.in.get(), pid);
-  if (failure != 0) {
-    result.complaint = std::string("/bin/sh: ") + std::strerror(failure);
-    return result;
-  }
+  if (failure != 0) return not_started("/bin/sh", failure);
   to_stdin.out.reset();
   from_stderr.in.reset();
-  return Command(pid, std::move(to_stdin.in), std::move(from_stderr.out)).finish(input, bounds);
+  Descriptor ended(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (ended.get() < 0) {
+    const int error = errno;
+    kill(-pid, SIGKILL);  // nobody would know of its end
+    reap(pid);
+    return not_started("pidfd_open", error);
+  }
+  return Command(pid, std::move(ended), std::move(to_stdin.in), std::move(from_stderr.out))
+      .finish(input, bounds);
 }
 
 }  // namespace pawl::devices

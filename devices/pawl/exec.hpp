@@ -17,6 +17,7 @@ struct ExecResult {
     abandoned,  // abandon_fd became readable: it was killed and has no result
     too_late,   // it ran for time_max: it was ended and has no result
     failed,     // could not be started; `complaint` says why
+    starved,    // the same for want of descriptors, processes or memory, which is not its fault
   };
   End end = End::failed;
   int status = 0;

@@ -15,6 +15,7 @@
 
 #include <pawl/worker.hpp>
 
+#include "core/descriptor_limit.hpp"
 #include "devices/pawl/commands.hpp"
 #include "devices/pawl/exec.hpp"
 #include "devices/pawl/message_environment.hpp"
@@ -38,6 +39,11 @@ std::vector<std::string> environment_of(const Delivery& delivery) {
   return message_environment(about, environ);
 }
 
+// Of the descriptors that a process has: what ZeroMQ and the standard streams take, and what each
+// command does (two pipes, until it has been started).
+constexpr std::uint64_t descriptors_own = 256;
+constexpr std::uint64_t descriptors_each = 4;
+
 constexpr int exit_rejects = 65;     // EX_DATAERR
 constexpr int exit_returns = 75;     // EX_TEMPFAIL
 constexpr int exit_by_signal = 128;  // what a shell adds to the signal that ended its last command
@@ -58,6 +64,7 @@ class Execute {
       case ExecResult::End::abandoned: throw Return();
       case ExecResult::End::too_late: fail_late(delivery, bounds, result);
       case ExecResult::End::failed: fail(delivery, "not started", result);
+      case ExecResult::End::starved: give_back_unstarted(delivery, result);
       case ExecResult::End::killed:
         give_back_if_unread(result.status);
         fail(delivery, "signal " + std::to_string(result.status), result);
@@ -84,6 +91,13 @@ class Execute {
     delays_.forget(delivery.offset());
     say(delivery, "attempt " + std::to_string(delivery.attempt()) + " failed", words, result);
     throw Nack(reason(words, result));
+  }
+
+  // What this process lacks is no fault of the message: another worker may have it, or this one
+  // later.
+  [[noreturn]] void give_back_unstarted(const Delivery& delivery, const ExecResult& result) const {
+    say(delivery, "given back", "not started", result);
+    throw Return(delays_.next(delivery.offset(), worker_.first_backoff()));
   }
 
   // The worker itself fails the message at this moment; who of us is first does not matter.
@@ -250,6 +264,12 @@ int work(const WorkArguments& arguments, const Signals& signals) try {
         "/dev/null if nobody reads it\n",
         stderr);
     return 1;
+  }
+  // No more than is needed: commands inherit it, and some go through all that they may have.
+  const std::uint64_t descriptors = descriptors_own + descriptors_each * arguments.concurrency;
+  if (!arguments.command.empty() && !raise_descriptor_limit(descriptors)) {
+    std::fputs("pawl work: the limit on descriptors is too low for --concurrency: see ulimit -n\n",
+               stderr);
   }
   WorkControl control(signals, arguments.command.empty());
   ReturnDelays delays;

@@ -3,12 +3,12 @@
 
 #include <malloc.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <zmq.h>
 
 #include <cstdio>
 #include <fstream>
 
+#include "core/descriptor_limit.hpp"
 #include "core/store/memory_store.hpp"
 #include "core/store/rocks_store.hpp"
 #include "core/system_clock.hpp"
@@ -50,15 +50,6 @@ void refuse_wildcard(const std::string& endpoint) {
                  "bind to an address of one network, or allow it with .open = true (--open)");
 }
 
-// A connection is a descriptor; the default of 1,024 would be the first bound that a hub meets.
-// False: the old limit stands.
-bool raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
-  limit.rlim_cur = limit.rlim_max;
-  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
 HubConfig machine_config(const HubOptions& options, Entropy& entropy) {
   HubConfig config;
   config.timing = options.timing;
@@ -86,6 +77,7 @@ Hub::Shell::Shell(HubOptions options, HubGround ground)
   for (const std::string& endpoint : options_.endpoints) {
     if (!options_.open) refuse_wildcard(endpoint);
   }
+  // A connection is a descriptor; the default of 1,024 would be the first bound that a hub meets.
   if (!raise_descriptor_limit()) {
     log(LogLevel::warning,
         "the limit on descriptors could not be raised: it bounds how many peers can connect");

@@ -192,6 +192,27 @@ class WorkTest(unittest.TestCase):
             work.stdin.close()
             work.stderr.close()
 
+    def test_G3_a_worker_without_descriptors_blames_no_message(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="m\n" * 40)
+            work = [PAWL, "work", "--from", device.endpoint, "--queue", "q", "--exec", "sleep 0.2",
+                    "--concurrency", "40", "--count", "40"]
+            result = subprocess.run(["prlimit", "--nofile=80:80", *work], stderr=subprocess.PIPE,
+                                    text=True, timeout=DEADLINE_S, check=False)
+            self.assertIn("limit on descriptors is too low for --concurrency", result.stderr)
+            self.assertIn("given back: not started: pipe: Too many open files", result.stderr)
+            self.assertRegex(last_lines(result)[0],
+                             r"^acked 40, nacked 0, rejected 0, returned [1-9]\d*, stale 0$")
+
+    def test_the_limit_on_descriptors_is_raised_as_far_as_commands_need_it(self):
+        with Device(config=QUICK) as device:
+            pawl("send", "--to", device.endpoint, "--queue", "q", stdin="m\n")
+            result = subprocess.run(
+                ["prlimit", "--nofile=64:4096", PAWL, "work", "--from", device.endpoint, "--queue",
+                 "q", "--exec", "ulimit -n", "--concurrency", "100", "--count", "1"],
+                capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+            self.assertEqual(result.stdout, "656\n", result.stderr)
+
     def test_mistakes_are_refused_before_anything_is_taken(self):
         number = "is not allowed: a whole number from 1 to"
         for arguments, remedy in (

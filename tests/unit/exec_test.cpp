@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/pawl/exec.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,6 +99,28 @@ TEST_CASE("the grace of a command ends when it is abandoned") {
   once_told.join();
   unlink(fifo.c_str());
   CHECK(result.end == End::too_late);
+}
+
+TEST_CASE("a command that finds no descriptors is starved, not failed") {
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int lowest_free = dup(STDIN_FILENO);
+  close(lowest_free);
+  for (const int left : {0, 2}) {  // for no pipe, for one
+    const rlimit few{static_cast<rlim_t>(lowest_free + left), before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    const ExecResult result = run("exit 0");
+    setrlimit(RLIMIT_NOFILE, &before);
+    CHECK(result.end == End::starved);
+    CHECK(result.complaint == "pipe: Too many open files");
+  }
+}
+
+TEST_CASE("a command whose environment is too large is not started, by its own fault") {
+  const std::string large = "X=" + std::string(4 * 1024 * 1024, 'x');
+  const ExecResult result = run_command("exit 0", {}, {large}, {});
+  CHECK(result.end == End::failed);
+  CHECK(result.complaint == "/bin/sh: Argument list too long");
 }
 
 TEST_CASE("a tail begins at a whole character and holds nothing a terminal would obey") {
