@@ -171,6 +171,7 @@ class WorkerMachine {
     std::optional<std::uint64_t> delay_ms;
     std::string reason;
   };
+  static protocol::Settle::Row on_wire(const Row& row);
   struct Record {
     std::uint64_t number = 0;
     std::vector<Row> rows;

@@ -5,15 +5,15 @@
 
 #include "core/check.hpp"
 #include "core/limits.hpp"
+#include "core/protocol/codec.hpp"
 #include "patterns/peer/worker_machine.hpp"
 
 namespace pawl::peer {
 namespace {
 
 constexpr std::uint32_t handle = 1;
-// Of the reasons in one SETTLE, so that its header stays below limits::header_bytes_max.
-constexpr std::size_t reasons_bytes_max = 24 * 1024;
-static_assert(reasons_bytes_max + limits::rows_max * 32 <= limits::header_bytes_max);
+constexpr std::size_t settle_rows_bytes_max =
+    limits::header_bytes_max - protocol::header_overhead_max;
 
 using Held = protocol::Hello::Held;
 
@@ -131,6 +131,11 @@ void WorkerMachine::add_row(Row row) {
   rows_.push_back(std::move(row));
 }
 
+protocol::Settle::Row WorkerMachine::on_wire(const Row& row) {
+  return {row.verb,         row.lease,    row.range.lane, row.range.offset,
+          row.range.length, row.delay_ms, row.reason};
+}
+
 // Neighbours with the same outcome become one row: a thousand acks in a run are one.
 void WorkerMachine::send_settles(WorkerEffects& effects) {
   if (rows_.empty()) return;
@@ -139,12 +144,12 @@ void WorkerMachine::send_settles(WorkerEffects& effects) {
            std::tuple(b.lease, b.range.lane, b.range.offset);
   });
   Record record;
-  std::size_t reasons = 0;
+  std::size_t bytes = 0;
   const auto flush = [&] {
     record.number = ++settle_number_;
     send_record(record, effects);
     records_.push_back(std::exchange(record, {}));
-    reasons = 0;
+    bytes = 0;
   };
   for (Row& row : rows_) {
     Row* last = record.rows.empty() ? nullptr : &record.rows.back();
@@ -155,10 +160,9 @@ void WorkerMachine::send_settles(WorkerEffects& effects) {
       last->range.length += row.range.length;
       continue;
     }
-    if (record.rows.size() == limits::rows_max || reasons + row.reason.size() > reasons_bytes_max) {
-      flush();
-    }
-    reasons += row.reason.size();
+    const std::size_t size = protocol::encoded_bytes_max(on_wire(row));
+    if (record.rows.size() == limits::rows_max || bytes + size > settle_rows_bytes_max) flush();
+    bytes += size;
     record.rows.push_back(std::move(row));
   }
   flush();
@@ -170,10 +174,7 @@ void WorkerMachine::send_record(const Record& record, WorkerEffects& effects) {
   protocol::Settle settle;
   settle.handle = handle;
   settle.number = record.number;
-  for (const Row& row : record.rows) {
-    settle.rows.push_back({row.verb, row.lease, row.range.lane, row.range.offset, row.range.length,
-                           row.delay_ms, row.reason});
-  }
+  for (const Row& row : record.rows) settle.rows.push_back(on_wire(row));
   put(effects.peer, settle);
 }
 

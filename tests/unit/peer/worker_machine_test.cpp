@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/limits.hpp"
+#include "core/protocol/codec.hpp"
 #include "tests/unit/peer/working.hpp"
 
 using namespace pawl;
@@ -39,6 +41,31 @@ TEST_CASE("a thousand acks in a run are one row") {
   }
   w.machine.tick(w.now, effects);
   CHECK(w.carry(std::move(effects)) == Lines{"SETTLE 1: ack 0+1000", "CREDIT 2000"});
+}
+
+TEST_CASE("a SETTLE holds as many rows as surely fit a header, whatever their numbers are") {
+  constexpr std::uint32_t count = 1100;
+  Working w(count, count);
+  w.open();
+  w.deliver(1, 0, count);
+  WorkerEffects effects;
+  while (const auto hand = w.machine.start(1, w.now)) {
+    w.machine.apply(Finished{hand->id, 0, 1, Verb::nack, 1U << 31, std::string(24, 'r')}, w.now,
+                    effects);
+  }
+  w.machine.tick(w.now, effects);
+  std::size_t rows = 0;
+  for (const WireMessage& sent : effects.peer.sends) {
+    const auto message = protocol::decode(sent.header);
+    REQUIRE(message);
+    const auto* settle = std::get_if<protocol::Settle>(&*message);
+    if (settle == nullptr) continue;
+    std::size_t bytes = protocol::header_overhead_max;
+    for (const auto& row : settle->rows) bytes += protocol::encoded_bytes_max(row);
+    CHECK(bytes <= limits::header_bytes_max);
+    rows += settle->rows.size();
+  }
+  CHECK(rows == count);
 }
 
 TEST_CASE("G3 no more is started than there are slots, in the order of delivery") {
