@@ -174,8 +174,8 @@ struct Refuse {
   bool operator==(const Refuse&) const = default;
 };
 
-// Both directions. Totals since WELCOME, only ever growing; the other side may have sent so many
-// messages and bytes of chunk, and may overdraw the bytes by one message.
+// Both directions. Totals since WELCOME: the other side may have sent so many messages and bytes of
+// chunk, and may overdraw the bytes by one message. A producer's only grow; a worker's may fall.
 struct Credit {
   std::uint32_t handle = 0;          // 0
   std::uint64_t messages_total = 0;  // 1
