@@ -15,6 +15,8 @@
 #include <cstring>
 #include <utility>
 
+#include "core/chunk/text.hpp"
+
 namespace pawl::devices {
 namespace {
 
@@ -222,21 +224,6 @@ class Command {
   std::string tail_;
 };
 
-// How many bytes the UTF-8 character at `at` has; 0 if it is none.
-std::size_t character_bytes(std::string_view text, std::size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  const std::size_t size = lead < 0x80                    ? 1
-                           : lead >= 0xC2 && lead < 0xE0  ? 2
-                           : lead >= 0xE0 && lead < 0xF0  ? 3
-                           : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                          : 0;
-  if (size == 0 || at + size > text.size()) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80) return 0;
-  }
-  return size;
-}
-
 }  // namespace
 
 std::string printable_tail(const std::string& text, std::size_t bytes_max) {
@@ -244,20 +231,9 @@ std::string printable_tail(const std::string& text, std::size_t bytes_max) {
   while (begin > 0 && begin < text.size() && (text[begin] & 0xC0) == 0x80) ++begin;
   std::size_t end = text.size();
   while (end > begin && (text[end - 1] == '\n' || text[end - 1] == ' ')) --end;
-  const std::string_view view = std::string_view(text).substr(0, end);
-  std::string result;
-  for (std::size_t at = begin; at < end;) {
-    const std::size_t size = character_bytes(view, at);
-    const bool control = size == 1 && static_cast<unsigned char>(text[at]) < 0x20;
-    if (size == 0) {
-      result += '?';
-    } else if (control) {
-      result += text[at] == '\n' ? '\n' : ' ';
-    } else {
-      result.append(text, at, size);
-    }
-    at += std::max<std::size_t>(size, 1);
-  }
+  std::string result = clean_text(std::string_view(text).substr(begin, end - begin), bytes_max);
+  const auto is_control = [](unsigned char c) { return c < 0x20 && c != '\n'; };
+  std::replace_if(result.begin(), result.end(), is_control, ' ');
   return result;
 }
 

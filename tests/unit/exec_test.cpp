@@ -127,6 +127,7 @@ TEST_CASE("a tail begins at a whole character and holds nothing a terminal would
   CHECK(printable_tail("abc\n\n", 100) == "abc");
   CHECK(printable_tail("\xC3\xA4\xC3\xB6\xC3\xBC", 5) == "\xC3\xB6\xC3\xBC");
   CHECK(printable_tail("a\x1B[31mb\xFFz", 100) == "a [31mb?z");
+  CHECK(printable_tail("a\xED\xA0\x80\xF4\x90\x80\x80z", 100) == "a???????z");  // no characters
   CHECK(printable_tail("", 100).empty());
   CHECK(printable_tail(std::string(5000, 'x'), 900).size() == 900);
 }
