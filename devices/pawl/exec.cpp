@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "core/chunk/text.hpp"
+#include "core/system_clock.hpp"
 
 namespace pawl::devices {
 namespace {
@@ -143,7 +144,7 @@ class Command {
 
   // Until the command has ended. A grandchild that keeps the pipes open is not waited for.
   Attended attend(std::span<const std::byte> body, const ExecBounds& bounds) {
-    const auto until = deadline_after(bounds.time_max);
+    const auto until = deadline_after(monotonic_now(), bounds.time_max);
     for (;;) {
       if (body.empty()) input_.reset();
       pollfd watched[] = {{bounds.abandon_fd, POLLIN, 0},
@@ -164,7 +165,7 @@ class Command {
   Attended ask_to_end(const ExecBounds& bounds) {
     input_.reset();
     kill(-pid_, SIGTERM);
-    const auto until = deadline_after(bounds.grace);
+    const auto until = deadline_after(monotonic_now(), bounds.grace);
     bool ended = false;
     while (!ended || complaints_.get() >= 0) {
       pollfd watched[] = {{bounds.abandon_fd, POLLIN, 0},
@@ -179,16 +180,9 @@ class Command {
     return Attended::ended;
   }
 
-  using Clock = std::chrono::steady_clock;
-
-  // Far enough for anybody, and short enough to be added to a clock.
-  static Clock::time_point deadline_after(std::chrono::milliseconds span) {
-    return Clock::now() + std::min<std::chrono::milliseconds>(span, std::chrono::hours(24 * 365));
-  }
-
   // Milliseconds for poll(), rounded up; 0 once the time has passed.
-  static int left(Clock::time_point until) {
-    const auto span = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  static int left(Instant until) {
+    const auto span = std::chrono::ceil<std::chrono::milliseconds>(until - monotonic_now());
     return static_cast<int>(std::clamp<std::int64_t>(span.count(), 0, 3'600'000));
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// G1 and G5: what a confirm is worth, and what is sent twice.
+// G1 and G5: what a confirm is worth, what is sent twice, and what is refused.
 #include <catch2/catch.hpp>
 
 #include "tests/support/hub_tester.hpp"
@@ -330,4 +330,30 @@ TEST_CASE("G5 an OPEN that is fenced changes nothing of its producer") {
   CHECK_FALSE(older.errors().empty());
   hub.producer("orders").send("z");  // the next commit, and the reload after it
   hub.turn();
+}
+
+TEST_CASE("G7 a part that is refused for the size of its SEND is counted in the rows") {
+  HubTester hub;
+  auto& p = hub.producer("orders");
+  protocol::Open open;
+  open.handle = 2;
+  open.name = "others";
+  open.role = protocol::Role::producer;
+  open.source = "second";
+  p.say(open);
+  hub.turn();
+  const std::vector<Slice> frames(3, chunk_of({std::string(1'000'000, 'x')}));
+  protocol::Send send;
+  for (const auto& [handle, seq] : {std::pair(1U, 1U), {1U, 2U}, {2U, 1U}}) {
+    protocol::Send::Part part;
+    part.handle = handle;
+    part.epoch = part.floor = part.count = 1;
+    part.seq = seq;
+    send.parts.push_back(part);
+  }
+  p.say(send, frames);
+  hub.turn();
+  CHECK(hub.stat("others", "refused") == 1);
+  hub.restart();
+  CHECK(hub.stat("others", "refused") == 1);
 }
