@@ -40,9 +40,10 @@ void HubMachine::dispatch(Queue& queue) {
   // Each round shares what there is evenly among those that can take: an idle worker is not left
   // without because another had more credit.
   for (;;) {
-    const std::vector<Queue::HandleKey> ready_takers = takers(queue);
     const std::uint64_t supply = queue.ready() - queue.group.count(RunState::suspect);
-    if (ready_takers.empty() || supply == 0) return;
+    if (supply == 0) return;
+    const std::vector<Queue::HandleKey> ready_takers = takers(queue, supply);
+    if (ready_takers.empty()) return;
     const std::uint64_t share = (supply + ready_takers.size() - 1) / ready_takers.size();
     bool handed_out = false;
     for (const auto& [session_id, number] : ready_takers) {
@@ -56,12 +57,13 @@ void HubMachine::dispatch(Queue& queue) {
   }
 }
 
-// Worker handles with credit, in turn: who was served last is served last again. Those that
-// something was just recalled from come only when no other has credit left.
-std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
+// At most `most` worker handles with credit, in turn: who was served last is served last again.
+// Those that something was just recalled from come only when no other has credit left.
+std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue, std::uint64_t most) {
   std::vector<Queue::HandleKey> able, recalled;
   const std::size_t n = queue.worker_handles.size();
-  for (std::size_t i = 0; i < n; ++i) {
+  std::size_t next = (queue.next_worker + 1) % n;
+  for (std::size_t i = 0; i < n && able.size() < most; ++i) {
     const Queue::HandleKey key = queue.worker_handles[(queue.next_worker + i) % n];
     const Session& session = *find_session(key.first);
     const Handle& handle = session.handles.at(key.second);
@@ -70,8 +72,9 @@ std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
     if (handle.delivered_bytes >= handle.credit_bytes) continue;
     if (may_hold(queue, session, handle) == 0) continue;
     (is_just_recalled(handle) ? recalled : able).push_back(key);
+    if (able.size() == most) next = (queue.next_worker + i + 1) % n;
   }
-  queue.next_worker = (queue.next_worker + 1) % n;
+  queue.next_worker = next;
   return able.empty() ? recalled : able;
 }
 
@@ -79,7 +82,7 @@ std::vector<Queue::HandleKey> HubMachine::takers(Queue& queue) {
 // go on meanwhile.
 void HubMachine::dispatch_suspects(Queue& queue) {
   hand_out_suspects(queue);
-  if (queue.group.count(RunState::suspect) > 0) return;
+  if (queue.group.count(RunState::suspect) > 0 || !std::exchange(queue.has_run_dry, false)) return;
   for (const auto& [session_id, number] : queue.worker_handles) {
     Session& session = *find_session(session_id);
     if (session.running_dry_for == queue.log.id()) session.running_dry_for = 0;
@@ -106,6 +109,7 @@ void HubMachine::hand_out_suspects(Queue& queue) {
     const auto candidate = queue.group.next_suspect();
     const Slice* body = body_of(queue, candidate->ref);
     if (body == nullptr) {
+      queue.has_run_dry = true;
       session.running_dry_for = queue.log.id();  // kept free until the body has been read
       return;
     }
@@ -120,6 +124,7 @@ void HubMachine::hand_out_suspects(Queue& queue) {
     deliver(queue, session, handle, message, frames);
   }
   if (queue.group.count(RunState::suspect) > 0 && !one_runs_dry && driest != nullptr) {
+    queue.has_run_dry = true;
     driest->running_dry_for = queue.log.id();
     Handle& handle = *driest->handle_of(queue.log.id(), protocol::Role::worker);
     tell(*driest, protocol::Recall{handle.number, queue.group.held_by(driest->id)});

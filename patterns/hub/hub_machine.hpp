@@ -184,7 +184,7 @@ class HubMachine {
   void dispatch(Queue& queue);
   void dispatch_suspects(Queue& queue);
   void hand_out_suspects(Queue& queue);
-  std::vector<Queue::HandleKey> takers(Queue& queue);
+  std::vector<Queue::HandleKey> takers(Queue& queue, std::uint64_t most);
   Filled fill(Queue& queue, Session& session, Handle& handle, std::uint64_t messages_max);
   Filled next_supply(Queue& queue, Supply& supply);
   bool fails_too_much(const Queue& queue) const;

@@ -107,6 +107,7 @@ void HubMachine::finish_open(Session& session, Handle& handle, Now now) {
   queue.dirty_producers.insert(handle.source);
   handle.epoch = epoch;
   ++producer_handles_;
+  queue.wants_credit.emplace_back(session.id, handle.number);
   opened.epoch = epoch;
   opened.floor = set.floor;
   opened.forgotten = queue.forgotten > 0;
@@ -128,6 +129,7 @@ void HubMachine::on_send(Session& session, const Send& send, const std::vector<S
       continue;
     }
     if (i > 0 && bytes > send_bytes_max) {
+      queues_.at(handle->second.queue).wants_credit.emplace_back(session.id, handle->first);
       handle->second.used_messages += part.count;
       handle->second.used_bytes += frames[i].size;
       refuse(
@@ -145,6 +147,7 @@ void HubMachine::on_part(Session& session, Handle& handle, const Send::Part& par
   touched_.insert(handle.queue);
   handle.refused.remove(0, std::min(part.floor, part.seq));
   const Fault fault = judge_part(queue, handle, part, chunk);
+  queue.wants_credit.emplace_back(session.id, handle.number);
   handle.used_messages += part.count;
   handle.used_bytes += chunk.size;
   if (fault.code != Code::ok) return refuse(session, handle, part.seq, part.count, fault);
@@ -270,6 +273,7 @@ std::uint64_t HubMachine::room(const Queue& queue) const {
 // Runs when a turn is sealed, so what is granted here is sent when all that was used before is
 // stored: what a hub holds of one producer is never more than its window.
 void HubMachine::grant_credit(Queue& queue) {
+  std::vector<Queue::HandleKey> wanting = std::exchange(queue.wants_credit, {});
   if (queue.producer_handles.empty()) return;
   const std::uint64_t share =
       limits::producer_windows_bytes / std::max<std::size_t>(1, producer_handles_);
@@ -284,15 +288,25 @@ void HubMachine::grant_credit(Queue& queue) {
   }
   if (queue.policy.overflow == Overflow::hold_back) {
     const QueuePolicy& policy = queue.policy;
-    if (policy.max_bytes != 0 && queue.log.bytes() >= policy.max_bytes) return;
+    const bool full = (policy.max_bytes != 0 && queue.log.bytes() >= policy.max_bytes) ||
+                      (policy.max_messages != 0 && queue.live >= policy.max_messages);
+    if (full) {
+      queue.window = {};  // all are held back, and asked again when there is room
+      return;
+    }
     if (policy.max_messages != 0) {
-      if (queue.live >= policy.max_messages) return;
       const std::uint64_t open = policy.max_messages - queue.live;
       messages = std::clamp<std::uint64_t>(open / queue.producer_handles.size(), 1, messages);
     }
   }
-  for (const auto& [session_id, number] : queue.producer_handles) {
-    Session& session = *find_session(session_id);
+  // While windows stay as they are, only who has used some of his can be granted more: a thousand
+  // producers of a queue are not walked for each message.
+  const std::pair window{messages, window_bytes};
+  if (std::exchange(queue.window, window) != window) wanting = queue.producer_handles;
+  for (const auto& [session_id, number] : wanting) {
+    Session* const found = find_session(session_id);
+    if (found == nullptr || found->handles.count(number) == 0) continue;  // gone meanwhile
+    Session& session = *found;
     Handle& handle = session.handles.at(number);
     if (handle.epoch == 0) continue;
     const std::uint64_t messages_total = handle.used_messages + messages;

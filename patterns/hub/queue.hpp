@@ -70,9 +70,12 @@ struct Queue {
   Instant next_prune{};
   std::vector<HandleKey> worker_handles;
   std::vector<HandleKey> producer_handles;
-  std::map<std::uint64_t, Instant> sparse_since;  // chunks that pin more than they hold
-  std::set<std::uint64_t> to_evacuate;            // of those, the ones that have for long
-  std::size_t next_worker = 0;                    // who is served first in the next turn
+  std::vector<HandleKey> wants_credit;             // have used some since they were granted it
+  std::pair<std::uint64_t, std::uint64_t> window;  // messages and bytes that were granted last
+  std::map<std::uint64_t, Instant> sparse_since;   // chunks that pin more than they hold
+  std::set<std::uint64_t> to_evacuate;             // of those, the ones that have for long
+  bool has_run_dry = false;     // for a suspect of ours some session was, or is, given nothing else
+  std::size_t next_worker = 0;  // who is served first in the next turn
 
   // The end of what was cut out of a chunk last: what follows is cut without walking to it again.
   struct Cut {
