@@ -65,7 +65,6 @@ bool HubMachine::move_one(Queue& queue, std::uint64_t offset) {
   target.log.append(moved, 1);
   ++target.accepted;
   ++target.live;
-  target.counters_changed = true;
   touched_.insert(target.log.id());
   const FailingMessage& record = *queue.group.record_of(offset);
   const Failure last = record.history.empty() ? Failure{} : record.history.back();
@@ -75,7 +74,6 @@ bool HubMachine::move_one(Queue& queue, std::uint64_t offset) {
            std::to_string(record.failures) + " failures: " + last.reason);
   queue.group.on_moved(offset);
   ++queue.dead;
-  queue.counters_changed = true;
   return true;
 }
 
@@ -99,7 +97,6 @@ void HubMachine::drop_oldest_over_limit(Queue& queue, Now now) {
                                     judge(queue, "", now))) {
       break;  // all of it is leased, or the index is still being read
     }
-    queue.counters_changed = true;
     again_.insert(queue.log.id());  // moved in the next turn, when it can be read
   }
 }

@@ -223,7 +223,6 @@ void HubMachine::accept_part(Session& session, Handle& handle, const Send::Part&
     staged_bytes_ += entries.size;
     at += piece.length;
   }
-  queue.counters_changed = true;
 }
 
 // Rows that go on where the last one ended are one row: a million messages in order confirm in a
@@ -254,7 +253,6 @@ void HubMachine::refuse(Session& session, Handle& handle, std::uint64_t seq, std
   Queue& queue = queues_.at(handle.queue);
   queue.refused += length;
   touched_.insert(handle.queue);
-  queue.counters_changed = true;
   tell(session, protocol::Refuse{handle.number,
                                  {{seq, length, fault.code, fault.text, retry_after(fault.code)}}});
 }

@@ -67,7 +67,6 @@ void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
   staged_bytes_ += failing > failing_before ? failing - failing_before : 0;
   answering_.emplace(session.id, handle.number);
   handle.settled_upto = std::max(handle.settled_upto.value_or(0), settle.number);
-  queue.counters_changed = true;
   note_ended(queue);
 }
 

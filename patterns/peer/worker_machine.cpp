@@ -112,7 +112,6 @@ void WorkerMachine::on_opened(const protocol::Opened& opened, WorkerEffects& eff
   handler_timeout_ = std::chrono::milliseconds(opened.handler_timeout_ms);
   first_backoff_ = std::chrono::milliseconds(opened.backoff_initial_ms);
   for (const Record& record : records_) send_record(record, effects);
-  effects.opened = opened;
   session_.opened(effects.peer);
 }
 

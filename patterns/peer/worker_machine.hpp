@@ -102,7 +102,6 @@ struct WorkerEffects {
     std::uint32_t count = 0;
   };
   std::vector<TimedOut> timed_out;  // begun messages that took too long: failed, their leases gone
-  std::optional<protocol::Opened> opened;
 };
 
 class WorkerMachine {
