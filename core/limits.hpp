@@ -21,10 +21,11 @@ inline constexpr std::size_t header_depth_max = 4;
 inline constexpr std::size_t frames_max = 16;  // chunk frames after the header
 inline constexpr std::size_t rows_max = 1024;  // rows of any list in a header
 inline constexpr std::size_t reason_bytes_max = 1024;
-inline constexpr std::uint64_t delay_ms_max = 315'360'000'000;  // ten years, of a nack or a return
-inline constexpr std::size_t history_max = 32;                  // failures kept; the rest counted
-inline constexpr std::size_t name_bytes_max = 128;              // queues, producers, groups, peers
-inline constexpr std::size_t headers_max = 64;                  // user headers of one message
+// Of a nack or a return: ten years. What is longer was surely computed wrongly.
+inline constexpr std::uint64_t delay_ms_max = 315'360'000'000;
+inline constexpr std::size_t history_max = 32;      // failures kept; the rest counted
+inline constexpr std::size_t name_bytes_max = 128;  // queues, producers, groups, peers
+inline constexpr std::size_t headers_max = 64;      // user headers of one message
 
 // A hub --------------------------------------------------------------------------------------
 inline constexpr std::size_t sessions_max = 16 * 1024;

@@ -7,8 +7,6 @@ namespace pawl::protocol {
 
 namespace {
 
-// Ten years: what is longer was surely computed wrongly.
-
 constexpr FieldReader::Shape parts_shape{"parts", 1, limits::frames_max, 8, 3};
 constexpr FieldReader::Shape confirm_shape{"rows", 1, limits::rows_max, 5};
 constexpr FieldReader::Shape refuse_shape{"rows", 1, limits::rows_max, 5};

@@ -177,4 +177,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("main job: interrupted; every process has been ended", file=sys.stderr)
+        sys.exit(130)

@@ -314,6 +314,7 @@ class HubMachine {
   Instant hold_until_{};      // nothing is handed out before
   std::string machine_boot_;  // of the machine that this runs on
   Instant next_maintenance_{};
+  Instant next_reserve_note_{};
   // So long a deadline that has passed waits for the socket to be read to its end.
   static constexpr Duration overdue_max = std::chrono::seconds(1);
   Instant overdue_since_ = never;

@@ -14,6 +14,7 @@ namespace {
 constexpr auto prune_every = std::chrono::seconds(10);
 constexpr auto producer_idle_max = std::chrono::seconds(60);  // in memory; its row stays
 constexpr auto time_floor_every = std::chrono::seconds(1);
+constexpr auto reserve_note_every = std::chrono::seconds(30);
 
 }  // namespace
 
@@ -245,11 +246,13 @@ std::optional<Duration> HubMachine::time_to_next_deadline(Now now) {
 
 void HubMachine::set_free_bytes(std::uint64_t free_bytes) {
   const bool freed = free_bytes_ == 0 && free_bytes > 0;
-  if (free_bytes_ > 0 && free_bytes == 0) {
+  // A store that is worked off as fast as it is filled crosses the line many times a second.
+  if (free_bytes_ > 0 && free_bytes == 0 && last_turn_ >= next_reserve_note_) {
+    next_reserve_note_ = last_turn_ + reserve_note_every;
     note(LogLevel::warning,
-         "the store is at its reserve: new messages are held back or refused, workers go on");
+         "the store is at its reserve: new messages are held back or refused until it has room, "
+         "workers go on");
   }
-  if (freed) note(LogLevel::info, "the store has room again: new messages are taken");
   free_bytes_ = free_bytes;
   if (!freed) return;
   for (const auto& [id, queue] : queues_) touched_.insert(id);  // credit is granted again

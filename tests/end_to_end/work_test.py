@@ -192,6 +192,8 @@ class WorkTest(unittest.TestCase):
             work.stdin.close()
             work.stderr.close()
 
+    @unittest.skipIf(os.environ.get("PAWL_SANITIZED"),
+                     "the sanitizers' runtimes need descriptors of their own")
     def test_G3_a_worker_without_descriptors_blames_no_message(self):
         with Device(config=QUICK) as device:
             pawl("send", "--to", device.endpoint, "--queue", "q", stdin="m\n" * 40)
