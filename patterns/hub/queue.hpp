@@ -49,7 +49,7 @@ struct Queue {
   MessageLog log;
   Group group;
   bool is_dead_letter = false;
-  bool name_is_new = true;  // its row is not in the store yet
+  bool name_is_new = true;        // its row is not in the store yet
   std::size_t failing_seen = 0;   // of group.failing_bytes(), already in the hub's sum
   bool waits_for_rows = false;    // something is to be done once the commit under way is readable
   std::string counters_row;       // as last written
