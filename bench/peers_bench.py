@@ -16,7 +16,7 @@ import tempfile
 import plot
 import report
 from peers import servers
-from throughput import Rounds
+from throughput import Rounds, seconds_through
 
 PAWL = "pawl"
 SIZES = (100, 1024)
@@ -49,15 +49,8 @@ class Other:
             yield lambda count, size: self.through(port, count, size, durable)
 
     def through(self, port, count, size, durable):
-        with self.server.peer("consume", port, count, size, durable) as consumer:
-            consumer.wait_for("ready")
-            with self.server.peer("produce", port, count, size, durable) as producer:
-                begun = float(producer.wait_for("first_send"))
-                confirmed = float(producer.wait_for("all_confirmed"))
-                acked = float(consumer.wait_for("all_acked"))
-                producer.finish()
-                consumer.finish()
-                return max(confirmed, acked) - begun
+        return seconds_through(lambda: self.server.peer("consume", port, count, size, durable),
+                               lambda: self.server.peer("produce", port, count, size, durable))
 
 
 def rate_of(system, size, durable, counts, seconds):

@@ -17,6 +17,19 @@ from processes import Device, Process
 SYNC = 1024  # messages that the bare file syncs at once
 
 
+def seconds_through(consume, produce):
+    """From the first send until all is confirmed and acked; each starts its process when called."""
+    with consume() as consumer:
+        consumer.wait_for("ready")
+        with produce() as producer:
+            begun = float(producer.wait_for("first_send"))
+            confirmed = float(producer.wait_for("all_confirmed"))
+            acked = float(consumer.wait_for("all_acked"))
+            producer.finish()
+            consumer.finish()
+            return max(confirmed, acked) - begun
+
+
 class Rounds:
     def __init__(self, build, folder, config=None):
         self.build, self.folder, self.config = build, folder, config
@@ -76,12 +89,5 @@ class Rounds:
             return self.through(device, count, size, produce, consume)
 
     def through(self, device, count, size, produce=(), consume=()):
-        with self.peer("consume", device, count, size, *consume) as consumer:
-            consumer.wait_for("ready")
-            with self.peer("produce", device, count, size, *produce) as producer:
-                begun = float(producer.wait_for("first_send"))
-                confirmed = float(producer.wait_for("all_confirmed"))
-                acked = float(consumer.wait_for("all_acked"))
-                producer.finish()
-                consumer.finish()
-                return max(confirmed, acked) - begun
+        return seconds_through(lambda: self.peer("consume", device, count, size, *consume),
+                               lambda: self.peer("produce", device, count, size, *produce))

@@ -1,31 +1,22 @@
-# Everything comes from Debian 12's packages (./dev setup). libzmq and RocksDB ship no usable CMake
-# package there, so they are found by name.
+# Everything comes from Debian 12's packages (./dev setup). libzmq, RocksDB and libisal ship no usable
+# CMake package there, so they are found by name.
 find_package(Threads REQUIRED)
 find_package(spdlog REQUIRED)
 
-find_path(ZMQ_INCLUDE_DIR zmq.hpp REQUIRED)
-find_library(ZMQ_LIBRARY zmq REQUIRED)
-if(NOT TARGET pawl_zmq)
-  add_library(pawl_zmq INTERFACE)
-  target_include_directories(pawl_zmq SYSTEM INTERFACE ${ZMQ_INCLUDE_DIR})
-  target_link_libraries(pawl_zmq INTERFACE ${ZMQ_LIBRARY})
-endif()
-
-find_path(ROCKSDB_INCLUDE_DIR rocksdb/db.h REQUIRED)
-find_library(ROCKSDB_LIBRARY NAMES librocksdb.so rocksdb REQUIRED)
-if(NOT TARGET pawl_rocksdb)
-  add_library(pawl_rocksdb INTERFACE)
-  target_include_directories(pawl_rocksdb SYSTEM INTERFACE ${ROCKSDB_INCLUDE_DIR})
-  target_link_libraries(pawl_rocksdb INTERFACE ${ROCKSDB_LIBRARY})
-endif()
-
-find_path(ISAL_INCLUDE_DIR isa-l/crc.h REQUIRED)
-find_library(ISAL_LIBRARY isal REQUIRED)
-if(NOT TARGET pawl_isal)
-  add_library(pawl_isal INTERFACE)
-  target_include_directories(pawl_isal SYSTEM INTERFACE ${ISAL_INCLUDE_DIR})
-  target_link_libraries(pawl_isal INTERFACE ${ISAL_LIBRARY})
-endif()
+# pawl_NAME: the library and its headers.
+function(pawl_system_library name header)
+  string(TOUPPER ${name} variable)
+  find_path(${variable}_INCLUDE_DIR ${header} REQUIRED)
+  find_library(${variable}_LIBRARY NAMES ${ARGN} REQUIRED)
+  if(NOT TARGET pawl_${name})
+    add_library(pawl_${name} INTERFACE)
+    target_include_directories(pawl_${name} SYSTEM INTERFACE ${${variable}_INCLUDE_DIR})
+    target_link_libraries(pawl_${name} INTERFACE ${${variable}_LIBRARY})
+  endif()
+endfunction()
+pawl_system_library(zmq zmq.hpp zmq)
+pawl_system_library(rocksdb rocksdb/db.h librocksdb.so rocksdb)
+pawl_system_library(isal isa-l/crc.h isal)
 
 find_path(MSGPACK_INCLUDE_DIR msgpack.hpp REQUIRED)
 if(NOT TARGET pawl_msgpack)
