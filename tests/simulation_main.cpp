@@ -4,14 +4,15 @@
 // fault that does not matter is left out.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <mutex>
+#include <sstream>
 #include <thread>
 
+#include "tests/support/command_line.hpp"
 #include "tests/support/simulation/shrink.hpp"
 
 namespace {
@@ -39,7 +40,8 @@ void print_fault(const SimulationOptions& options, const SimulationResult& resul
 
 FaultNumbers parse_faults(const std::string& text) {
   FaultNumbers numbers;
-  for (const std::string& part : CLI::detail::split(text, ',')) {
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
     if (part != "none") numbers.push_back(std::stoul(part));
   }
   return numbers;
@@ -128,25 +130,19 @@ int run_for(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app{"Runs pawl's machines against a simulated world full of faults.", "pawl_simulation"};
-  app.add_option("--seed", arguments.options.seed, "the same seed is the same run")
-      ->capture_default_str();
-  app.add_option("--faults", arguments.faults,
-                 "only these of the seed's faults: numbers with commas, or none");
-  app.add_option("--mutation", arguments.mutation, "a fault of our own making")
-      ->check([](const std::string& name) {
+  CommandLine line("Runs pawl's machines against a simulated world full of faults.");
+  line.add("--seed", arguments.options.seed, "the same seed is the same run");
+  line.add("--faults", arguments.faults,
+           "only these of the seed's faults: numbers with commas, or none");
+  line.add(
+      "--mutation", arguments.mutation, "a fault of our own making", [](const std::string& name) {
         return name == "none" || mutation_named(name) != Mutation::none ? "" : name + ": unknown";
       });
-  app.add_flag("--verbose", arguments.options.verbose, "print every event");
-  app.add_option("--watch", arguments.options.watched,
-                 "trace the life of this message, like P0o0:17");
-  app.add_option("--minutes", arguments.minutes, "fresh seeds for so long")
-      ->check(CLI::PositiveNumber)
-      ->take_last();  // ./dev torture sim has its own before the user's
-  app.add_option("--threads", arguments.threads, "with --minutes: so many at once")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  line.add("--verbose", arguments.options.verbose, "print every event");
+  line.add("--watch", arguments.options.watched, "trace the life of this message, like P0o0:17");
+  line.add("--minutes", arguments.minutes, "fresh seeds for so long", above(0));
+  line.add("--threads", arguments.threads, "with --minutes: so many at once", between(1, 256));
+  line.parse_or_exit(argc, argv);
   arguments.options.mutation = mutation_named(arguments.mutation);
   if (arguments.minutes == 0) return run_one(arguments);
   arguments.options.check_every = 64;  // what cannot be so shows in the end, too

@@ -86,10 +86,10 @@ void Compactor::run(GarbageCount garbage) noexcept {
   try {
     const rocksdb::Status status = flush_and_compact(garbage);
     if (!status.ok() && !given_up_) {
-      spdlog::warn("the store could not be compacted: {}", status.ToString());
+      spdlog::warn("the store could not be compacted: " + status.ToString());
     }
   } catch (const std::exception& error) {
-    spdlog::warn("the store could not be compacted: {}", error.what());
+    spdlog::warn(std::string("the store could not be compacted: ") + error.what());
   }
   ++runs_;
   running_ = false;

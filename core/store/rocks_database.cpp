@@ -62,7 +62,8 @@ RocksDatabase::~RocksDatabase() {
   }
   const rocksdb::Status closed = db_->Close();
   for (const rocksdb::Status& status : {synced, closed}) {
-    if (!status.ok()) spdlog::warn("closing the store {}: {}", db_->GetName(), status.ToString());
+    if (!status.ok())
+      spdlog::warn("closing the store " + db_->GetName() + ": " + status.ToString());
   }
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 namespace pawl {
 
@@ -17,14 +18,15 @@ void RocksLog::Logv(rocksdb::InfoLogLevel level, const char* format, va_list arg
   // Recovery stops at a damaged record of the WAL, and only this line tells of it (7.8.3).
   if (std::strstr(format, "dropping %d bytes") != nullptr) {
     spdlog::warn(
-        "the store's log is damaged: what was written behind that place is lost. Unless this "
-        "machine has lost its power just now, that may be messages that were confirmed, and its "
-        "disk should be looked at ({})",
-        line.data());
+        std::string("the store's log is damaged: what was written behind that place is lost. "
+                    "Unless this machine has lost its power just now, that may be messages that "
+                    "were confirmed, and its disk should be looked at (") +
+        line.data() + ')');
     return;
   }
   const bool is_warning = level == rocksdb::InfoLogLevel::WARN_LEVEL;
-  spdlog::log(is_warning ? spdlog::level::info : spdlog::level::warn, "rocksdb: {}", line.data());
+  spdlog::log(is_warning ? spdlog::level::info : spdlog::level::warn,
+              std::string("rocksdb: ") + line.data());
 }
 
 }  // namespace pawl

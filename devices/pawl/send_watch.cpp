@@ -78,17 +78,11 @@ bool SendWatch::is_held(Clock::time_point now, ConnectionState state) {
   return !held_ && now - answered_at_ >= held_after_;
 }
 
-static bool is_without_space(const Json& device) {
-  const auto free_bytes = device.is_object() ? device.find("free_bytes") : device.end();
-  return free_bytes != device.end() && *free_bytes == 0;
-}
-
 // Only a device that answers holds back; one that does not is about to be found absent.
 void SendWatch::on_held() {
-  const auto stat = query_stat(arguments_.endpoint, stat_deadline);
-  if (!stat) return;
-  const std::string why =
-      is_without_space((*stat)["device"]) ? "the device has no space left" : "the queue is full";
+  const auto without_space = query_without_space(arguments_.endpoint, stat_deadline);
+  if (!without_space) return;
+  const std::string why = *without_space ? "the device has no space left" : "the queue is full";
   if (arguments_.on_full == OnFull::fail) {
     say(why + ": giving up (--on-full fail)");
     return end(Why::full, 0ms);

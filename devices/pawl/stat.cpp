@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "devices/numbers.hpp"
 #include "devices/pawl/commands.hpp"

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -108,6 +109,14 @@ Result<Json> query_stat(const std::string& endpoint, std::chrono::milliseconds d
   asker.say(protocol::Bye{});
   socket->close(100);
   return gathered;
+}
+
+Result<bool> query_without_space(const std::string& endpoint, std::chrono::milliseconds deadline) {
+  const auto stat = query_stat(endpoint, deadline);
+  if (!stat) return stat.fault();
+  const Json& device = (*stat)["device"];
+  const auto free_bytes = device.is_object() ? device.find("free_bytes") : device.end();
+  return free_bytes != device.end() && *free_bytes == 0;
 }
 
 }  // namespace pawl::devices

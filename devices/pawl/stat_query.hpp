@@ -3,7 +3,7 @@
 #pragma once
 
 #include <chrono>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "core/result.hpp"
@@ -14,5 +14,8 @@ using Json = nlohmann::ordered_json;
 
 // {"device": {…}, "queues": [{…}, …]} as the hub gave it, or why there is none by the deadline.
 Result<Json> query_stat(const std::string& endpoint, std::chrono::milliseconds deadline);
+
+// Whether its disk has no room for another message.
+Result<bool> query_without_space(const std::string& endpoint, std::chrono::milliseconds deadline);
 
 }  // namespace pawl::devices

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // pawl-queue: a hub, a configuration file and words. Exit codes: 0 stopped as asked, 1 could not
 // start or ended by itself, 2 a mistake in the command line or the configuration file.
-#include <fmt/ranges.h>
 #include <poll.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -78,7 +77,7 @@ pawl::HubOptions hub_options(const Arguments& arguments) {
   pawl::HubOptions options;
   options.resident_bytes_max = resident_bytes_max;
   options.log = [](pawl::LogLevel level, std::string_view sentence) {
-    spdlog::log(spdlog_level(level), "{}", sentence);
+    spdlog::log(spdlog_level(level), sentence);
   };
   if (!arguments.config.empty()) pawl::devices::read_config_file(arguments.config, options);
   if (!arguments.endpoints.empty()) options.endpoints = arguments.endpoints;
@@ -105,10 +104,12 @@ void start_logging(const std::string& level) {
 
 void say_ready(const Arguments& arguments, const pawl::HubOptions& options, const pawl::Hub& hub,
                std::chrono::milliseconds recovery) {
-  spdlog::info("ready: pawl-queue {} at {}, data {}, config {}, recovered in {} ms", PAWL_VERSION,
-               fmt::join(hub.endpoints(), " "),
-               options.data_directory.empty() ? "in memory" : options.data_directory,
-               arguments.config.empty() ? "none" : arguments.config, recovery.count());
+  std::string words = "ready: pawl-queue " PAWL_VERSION " at";
+  for (const std::string& endpoint : hub.endpoints()) words += ' ' + endpoint;
+  words += ", data " + (options.data_directory.empty() ? "in memory" : options.data_directory);
+  words += ", config " + (arguments.config.empty() ? "none" : arguments.config);
+  words += ", recovered in " + std::to_string(recovery.count()) + " ms";
+  spdlog::info(words);
   // A port that was left to the system is printed for scripts, alone on a line.
   for (std::size_t i = 0; i < options.endpoints.size() && i < hub.endpoints().size(); ++i) {
     if (options.endpoints[i] == hub.endpoints()[i]) continue;
@@ -124,7 +125,7 @@ int serve(pawl::Hub& hub, const Signals& signals) {
   for (;;) {
     if (poll(watched, 2, -1) < 0) continue;  // EINTR: a debugger came or went
     if (watched[1].revents != 0) {
-      spdlog::critical("ended: {}", hub.error());
+      spdlog::critical("ended: " + hub.error());
       return 1;
     }
     if (signals.take() != 0) break;

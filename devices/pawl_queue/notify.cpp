@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 namespace pawl::devices {
 
@@ -19,7 +20,7 @@ void notify_supervisor(std::string_view state) {
   const std::size_t length = std::strlen(where);
   sockaddr_un address{};
   if (length >= sizeof address.sun_path) {
-    spdlog::warn("NOTIFY_SOCKET is too long for a socket's name: {}", where);
+    spdlog::warn(std::string("NOTIFY_SOCKET is too long for a socket's name: ") + where);
     return;
   }
   address.sun_family = AF_UNIX;
@@ -29,8 +30,12 @@ void notify_supervisor(std::string_view state) {
   const auto address_size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
   if (socket < 0 || sendto(socket, state.data(), state.size(), MSG_NOSIGNAL,
                            reinterpret_cast<const sockaddr*>(&address), address_size) < 0) {
-    spdlog::warn("the supervisor at {} could not be told {}: {}", where, state,
-                 std::strerror(errno));
+    spdlog::warn(std::string("the supervisor at ")
+                     .append(where)
+                     .append(" could not be told ")
+                     .append(state)
+                     .append(": ")
+                     .append(std::strerror(errno)));
   }
   if (socket >= 0) close(socket);
 }

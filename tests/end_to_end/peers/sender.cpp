@@ -4,7 +4,6 @@
 //   closed TOOK_MS SENT CONFIRMED REFUSED UNCONFIRMED
 #include <poll.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -13,12 +12,15 @@
 #include <pawl/producer.hpp>
 
 #include "tests/end_to_end/peers/record.hpp"
+#include "tests/support/command_line.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 using pawl::test::Record;
 using pawl::test::Word;
+using pawl::testing::CommandLine;
+using pawl::testing::one_of;
 
 struct Arguments {
   pawl::ProducerOptions options;
@@ -91,25 +93,26 @@ class Sender {
   std::vector<std::string> names_;
 };
 
-Arguments parse(int argc, char** argv, CLI::App& app) {
+Arguments parse(int argc, char** argv) {
   Arguments arguments;
   pawl::ProducerOptions& options = arguments.options;
-  app.add_option("endpoint", options.endpoint)->required();
-  app.add_option("queue", options.queue)->required();
-  app.add_option("--name", options.name);
-  app.add_option("--how", arguments.how)->check(CLI::IsMember({"wait", "callback", "flush"}));
-  app.add_option("--pressure", arguments.pressure)->check(CLI::IsMember({"block", "fail", "wait"}));
-  app.add_option("--pressure-ms", arguments.pressure_ms);
-  app.add_option("--window", options.unconfirmed_messages_max);
-  app.add_option("--prefix", arguments.prefix);
-  app.add_option("--board", arguments.board);
-  app.add_option("--first", arguments.first);
-  app.add_option("--count", arguments.count);
-  app.add_option("--size", arguments.size);
-  app.add_option("--pause-ms", arguments.pause_ms);
-  app.add_option("--close-ms", arguments.close_ms);
-  app.add_flag("--synced", arguments.synced);
-  app.parse(argc, argv);
+  CommandLine line("Sends for the tests.");
+  line.add_required("endpoint", options.endpoint);
+  line.add_required("queue", options.queue);
+  line.add("--name", options.name);
+  line.add("--how", arguments.how, "", one_of({"wait", "callback", "flush"}));
+  line.add("--pressure", arguments.pressure, "", one_of({"block", "fail", "wait"}));
+  line.add("--pressure-ms", arguments.pressure_ms);
+  line.add("--window", options.unconfirmed_messages_max);
+  line.add("--prefix", arguments.prefix);
+  line.add("--board", arguments.board);
+  line.add("--first", arguments.first);
+  line.add("--count", arguments.count);
+  line.add("--size", arguments.size);
+  line.add("--pause-ms", arguments.pause_ms);
+  line.add("--close-ms", arguments.close_ms);
+  line.add("--synced", arguments.synced);
+  line.parse_or_exit(argc, argv);
   options.durability = arguments.synced ? pawl::Durability::synced : pawl::Durability::memory;
   options.back_pressure_deadline = std::chrono::milliseconds(arguments.pressure_ms);
   options.back_pressure = arguments.pressure == "block"  ? pawl::BackPressure::block
@@ -138,11 +141,8 @@ int send(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app;
   try {
-    return send(parse(argc, argv, app));
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    return send(parse(argc, argv));
   } catch (const std::exception& error) {
     Record::say(std::string("error ") + error.what());
     return 3;

@@ -8,7 +8,6 @@
 // of the torture instead.
 #include <poll.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -22,6 +21,7 @@
 #include <pawl/worker.hpp>
 
 #include "tests/end_to_end/peers/record.hpp"
+#include "tests/support/command_line.hpp"
 #include "tests/support/fate.hpp"
 #include "tests/torture/peers/oracle_log.hpp"
 
@@ -32,6 +32,8 @@ using pawl::Delivery;
 using pawl::test::OracleLog;
 using pawl::test::Record;
 using pawl::test::Word;
+using pawl::testing::CommandLine;
+using pawl::testing::one_of;
 
 struct Arguments {
   pawl::WorkerOptions options;
@@ -271,39 +273,37 @@ void work(const Arguments& arguments) {
   control.close(5s);
 }
 
-Arguments parse(int argc, char** argv, CLI::App& app) {
+Arguments parse(int argc, char** argv) {
   Arguments arguments;
   pawl::WorkerOptions& options = arguments.options;
-  app.add_option("endpoint", options.endpoint)->required();
-  app.add_option("queue", options.queue)->required();
-  app.add_option("--how", arguments.how)
-      ->check(CLI::IsMember({"handler", "batch", "pull", "descriptor", "coroutine"}));
-  app.add_option("--threads", options.threads);
-  app.add_option("--slots", options.slots);
-  app.add_option("--prefetch", options.prefetch_messages);
-  app.add_option("--peer", options.peer);
-  app.add_option("--count", options.count_max);
-  app.add_option("--idle-ms", arguments.idle_ms);
-  app.add_option("--pause-ms", arguments.pause_ms);
-  app.add_option("--board", arguments.board);
-  app.add_option("--log", arguments.log);
-  app.add_option("--slow-ms", arguments.slow_ms);
-  app.parse(argc, argv);
+  CommandLine line("Works for the tests.");
+  line.add_required("endpoint", options.endpoint);
+  line.add_required("queue", options.queue);
+  line.add("--how", arguments.how, "",
+           one_of({"handler", "batch", "pull", "descriptor", "coroutine"}));
+  line.add("--threads", options.threads);
+  line.add("--slots", options.slots);
+  line.add("--prefetch", options.prefetch_messages);
+  line.add("--peer", options.peer);
+  line.add("--count", options.count_max);
+  line.add("--idle-ms", arguments.idle_ms);
+  line.add("--pause-ms", arguments.pause_ms);
+  line.add("--board", arguments.board);
+  line.add("--log", arguments.log);
+  line.add("--slow-ms", arguments.slow_ms);
+  line.parse_or_exit(argc, argv);
   return arguments;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app;
   try {
-    const Arguments arguments = parse(argc, argv, app);
+    const Arguments arguments = parse(argc, argv);
     OracleLog::open(arguments.log);
     OracleLog::write("takes " + arguments.options.queue);
     work(arguments);
     return 0;
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error);
   } catch (const std::exception& error) {
     Record::say(std::string("error ") + error.what());
     return 3;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // pawl_oracle: tells the simulation's oracle what real processes have written, and prints what it
 // found, as JSON. Exit 1 if a promise was broken.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 
+#include "tests/support/command_line.hpp"
 #include "tests/support/simulation/oracle.hpp"
 #include "tests/torture/oracle/holders.hpp"
 #include "tests/torture/oracle/log.hpp"
@@ -219,14 +219,14 @@ int judge(Arguments& arguments) {
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app{"Judges what the processes of a torture have written.", "pawl_oracle"};
-  app.add_option("folder", arguments.folder)->required();
-  app.add_option("--queue", arguments.expected.queue)->required();
-  app.add_option("--max-attempts", arguments.expected.policy.max_attempts)->required();
-  app.add_option("--backoff-ms", arguments.backoff_ms)->required();
-  app.add_option("--drain-ms", arguments.drain_ms)->required();
-  app.add_option("--watch", arguments.expected.watched, "tell the life of this message");
-  CLI11_PARSE(app, argc, argv);
+  testing::CommandLine line("Judges what the processes of a torture have written.");
+  line.add_required("folder", arguments.folder);
+  line.add_required("--queue", arguments.expected.queue);
+  line.add_required("--max-attempts", arguments.expected.policy.max_attempts);
+  line.add_required("--backoff-ms", arguments.backoff_ms);
+  line.add_required("--drain-ms", arguments.drain_ms);
+  line.add("--watch", arguments.expected.watched, "tell the life of this message");
+  line.parse_or_exit(argc, argv);
   try {
     return judge(arguments);
   } catch (const std::exception& error) {

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
 #include <string>
@@ -15,6 +14,7 @@
 #include <pawl/producer.hpp>
 
 #include "tests/end_to_end/peers/record.hpp"
+#include "tests/support/command_line.hpp"
 #include "tests/support/fate.hpp"
 #include "tests/torture/peers/oracle_log.hpp"
 
@@ -24,6 +24,9 @@ using namespace std::chrono_literals;
 using pawl::test::OracleLog;
 using pawl::test::Record;
 using pawl::test::Word;
+using pawl::testing::above;
+using pawl::testing::CommandLine;
+using pawl::testing::one_of;
 
 struct Arguments {
   pawl::ProducerOptions options;
@@ -102,21 +105,22 @@ class Producer {
   pawl::Producer producer_;
 };
 
-Arguments parse(int argc, char** argv, CLI::App& app) {
+Arguments parse(int argc, char** argv) {
   Arguments arguments;
   pawl::ProducerOptions& options = arguments.options;
-  app.add_option("endpoint", options.endpoint)->required();
-  app.add_option("queue", options.queue)->required();
-  app.add_option("source", arguments.source)->required();
-  app.add_option("--name", options.name);
-  app.add_option("--window", options.unconfirmed_messages_max);
-  app.add_option("--pressure", arguments.pressure)->check(CLI::IsMember({"block", "wait"}));
-  app.add_option("--board", arguments.board);
-  app.add_option("--log", arguments.log);
-  app.add_option("--pause-ms", arguments.pause_ms);
-  app.add_option("--kills-every", arguments.kills_every)->check(CLI::PositiveNumber);
-  app.add_option("--close-ms", arguments.close_ms);
-  app.parse(argc, argv);
+  CommandLine line("Sends for the torture.");
+  line.add_required("endpoint", options.endpoint);
+  line.add_required("queue", options.queue);
+  line.add_required("source", arguments.source);
+  line.add("--name", options.name);
+  line.add("--window", options.unconfirmed_messages_max);
+  line.add("--pressure", arguments.pressure, "", one_of({"block", "wait"}));
+  line.add("--board", arguments.board);
+  line.add("--log", arguments.log);
+  line.add("--pause-ms", arguments.pause_ms);
+  line.add("--kills-every", arguments.kills_every, "", above(0));
+  line.add("--close-ms", arguments.close_ms);
+  line.parse_or_exit(argc, argv);
   options.durability = pawl::Durability::synced;
   options.back_pressure_deadline = 300ms;
   if (arguments.pressure == "wait") options.back_pressure = pawl::BackPressure::wait;
@@ -146,11 +150,8 @@ int produce(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app;
   try {
-    return produce(parse(argc, argv, app));
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    return produce(parse(argc, argv));
   } catch (const std::exception& error) {
     Record::say(std::string("error ") + error.what());
     return 3;
