@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "devices/no_device.hpp"
 #include "devices/numbers.hpp"
 #include "devices/pawl/stat_query.hpp"
 
@@ -55,8 +56,8 @@ void SendWatch::run() {
       return;
     }
     if (now - present_at > arguments_.wait) {
-      say("no device at " + arguments_.endpoint + " for " +
-          std::to_string(arguments_.wait.count() / 1000) + " s (--wait)");
+      const std::string seconds = std::to_string(arguments_.wait.count() / 1000);
+      say(no_device_at(arguments_.endpoint, " for " + seconds + " s (--wait)"));
       return end(Why::absent, 0ms);
     }
     if (is_held(now, state)) on_held();

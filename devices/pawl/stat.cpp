@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "devices/no_device.hpp"
 #include "devices/numbers.hpp"
 #include "devices/pawl/commands.hpp"
 #include "devices/pawl/stat_query.hpp"
@@ -80,8 +81,10 @@ std::string table_of(const Json& stat) {
 bool show(const StatArguments& arguments) {
   const auto stat = query_stat(arguments.endpoint, answer_deadline);
   if (!stat) {
-    std::fprintf(stderr, "pawl stat: %s: %s\n", arguments.endpoint.c_str(),
-                 stat.fault().text.c_str());
+    const std::string why = stat.fault().code == Code::gone
+                                ? no_device_at(arguments.endpoint, ", no answer in 5 s")
+                                : arguments.endpoint + ": " + stat.fault().text;
+    std::fprintf(stderr, "pawl stat: %s\n", why.c_str());
     return false;
   }
   const std::string text = arguments.json ? stat->dump() + "\n" : table_of(*stat);

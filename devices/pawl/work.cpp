@@ -16,6 +16,7 @@
 #include <pawl/worker.hpp>
 
 #include "core/descriptor_limit.hpp"
+#include "devices/no_device.hpp"
 #include "devices/pawl/commands.hpp"
 #include "devices/pawl/exec.hpp"
 #include "devices/pawl/message_environment.hpp"
@@ -285,7 +286,7 @@ int work(const WorkArguments& arguments, const Signals& signals) try {
                totals.acked, totals.nacked, totals.rejected, totals.returned, totals.stale);
   if (control.abandoned_by() != 0) return 128 + control.abandoned_by();
   if (!totals.connected && !control.stopping()) {
-    std::fprintf(stderr, "pawl work: no device at %s\n", arguments.endpoint.c_str());
+    std::fprintf(stderr, "pawl work: %s\n", no_device_at(arguments.endpoint).c_str());
     return 1;
   }
   return totals.clean && !control.output_lost() ? 0 : 1;

@@ -59,7 +59,16 @@ class SendTest(unittest.TestCase):
                       stdin="a\n")
         self.assertEqual(result.returncode, 1)
         self.assertIn("no device at tcp://127.0.0.1:9", result.stderr)
+        self.assertNotIn("resolve", result.stderr)
         self.assertIn("confirmed 0 of 1", last_lines(result)[0])
+
+    def test_a_name_that_does_not_resolve_is_said(self):
+        nowhere = "tcp://nowhere.invalid:7295"
+        sent = pawl("send", "--to", nowhere, "--queue", "q", "--wait", "300ms", stdin="a\n")
+        worked = pawl("work", "--from", nowhere, "--queue", "q", "--idle-exit", "300ms")
+        for result in sent, worked:
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("the name nowhere.invalid does not resolve", result.stderr)
 
     def test_a_line_that_is_too_long_is_named_and_the_others_are_sent(self):
         with Device(memory=True) as device:
