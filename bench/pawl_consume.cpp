@@ -102,9 +102,16 @@ class Tally {
 };
 
 void work(pawl::Worker& worker, Tally& tally, const Failing& failing) {
-  worker.run([&](const pawl::Delivery& delivery) {
-    if (failing.at(delivery)) throw pawl::Nack("as the bench wants it", failing.delay);
+  if (failing.one_in == 0) {
+    worker.run([&](const pawl::Delivery& delivery) { tally.add(delivery); });
+    return;
+  }
+  worker.run([&](const pawl::Delivery& delivery) -> pawl::BatchOutcome {
+    if (failing.at(delivery)) {
+      return {pawl::Verdict::nack, "as the bench wants it", failing.delay};
+    }
     tally.add(delivery);
+    return {};
   });
 }
 

@@ -9,6 +9,7 @@ namespace pawl {
 
 struct MemoryStoreOptions {
   std::uint64_t bytes_max = 1024ULL * 1024 * 1024;  // at this, SENDs are refused NO_SPACE
+  bool is_read_again = false;                       // by a test's next hub
 };
 
 class MemoryStore final : public Store {
@@ -16,6 +17,7 @@ class MemoryStore final : public Store {
   explicit MemoryStore(MemoryStoreOptions options = {});
 
   protocol::Durability durability() const override { return protocol::Durability::memory; }
+  bool is_read_again() const override { return options_.is_read_again; }
   void submit(Commit commit) override;
   void read(ReadRequest request) override;
   Result<Page> read_now(const ReadRequest& request) override;

@@ -89,6 +89,10 @@ class Store {
   // What a confirm from this store is worth.
   virtual protocol::Durability durability() const = 0;
 
+  // Whether a later hub will read these rows. If not, a hub leaves out those that only recovery
+  // reads: a third of what a failing message costs it.
+  virtual bool is_read_again() const { return true; }
+
   // Queues a commit. Commits become visible and durable in the order of submission; several may be
   // under way (group commit: one sync may cover many).
   virtual void submit(Commit commit) = 0;

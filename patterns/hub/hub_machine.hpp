@@ -207,6 +207,7 @@ class HubMachine {
   void answer_peers();
   void confirm(Session& session, Handle& handle);
   void write_queue_rows(Queue& queue, Commit& commit);
+  void write_counters(Queue& queue, Commit& commit);
   void write_producer_rows(Queue& queue, Commit& commit);
   void write_session_rows(Commit& commit);
 
@@ -308,6 +309,7 @@ class HubMachine {
   std::uint64_t free_bytes_ = UINT64_MAX;
   std::size_t staged_bytes_ = 0;
   std::size_t gated_bytes_ = 0;
+  bool is_recovered_ = true;  // from its rows, by a later hub: else those are left out
   Instant started_at_{};
   Instant last_turn_{};
   Duration expected_sleep_ = Duration::max() / 2;

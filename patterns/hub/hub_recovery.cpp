@@ -78,6 +78,7 @@ Result<std::unique_ptr<HubMachine>> HubMachine::recover(HubConfig config, Store&
                                                         Now now) {
   std::unique_ptr<HubMachine> hub(new HubMachine(std::move(config), entropy));
   hub->config_.durability = store.durability();
+  hub->is_recovered_ = store.is_read_again();
   hub->now_ = now;
   hub->started_at_ = hub->last_turn_ = now.mono;
   if (Fault fault = hub->read_hub_row(store, std::move(machine_boot)); fault.code != Code::ok) {

@@ -5,6 +5,7 @@
 
 #include <system_error>
 #include <thread>
+#include <type_traits>
 
 #include "core/protocol/messages.hpp"
 
@@ -18,8 +19,12 @@ using detail::Lease;
 template <class Call>
 BatchOutcome outcome_of(Call&& call) {
   try {
-    call();
-    return {};
+    if constexpr (std::is_void_v<decltype(call())>) {
+      call();
+      return {};
+    } else {
+      return call();
+    }
   } catch (const Reject& reject) {
     return {Verdict::reject, reject.what(), {}};
   } catch (const Return& give_back) {
@@ -64,13 +69,14 @@ bool may_begin(const Bench& bench, std::int64_t now_us) {
 }
 
 // True: acked. Anything else is reported here.
+template <class AnyHandler>
 bool handle_one(Bench& bench, Lease& lease, Delivery& delivery, std::uint32_t index,
-                const Handler& handler) {
+                const AnyHandler& handler) {
   BatchOutcome outcome;
   if (auto problem = DeliveryAccess::check_meta(delivery)) {
     outcome = {Verdict::reject, std::move(*problem), {}};
   } else {
-    outcome = outcome_of([&] { handler(delivery); });
+    outcome = outcome_of([&] { return handler(delivery); });
   }
   if (outcome.verdict == Verdict::ack) return true;
   const auto [from, to] = lease.cursor.pass();
@@ -79,7 +85,8 @@ bool handle_one(Bench& bench, Lease& lease, Delivery& delivery, std::uint32_t in
   return false;
 }
 
-void work_hand(Bench& bench, Lease& lease, const Handler& handler) {
+template <class AnyHandler>
+void work_hand(Bench& bench, Lease& lease, const AnyHandler& handler) {
   ChunkReader reader(lease.hand.run.chunk.bytes());
   Delivery delivery;
   Entry entry;
@@ -185,16 +192,23 @@ RunEnd on_threads(Bench& bench, bool batches, Work work) {
   return bench.ended(*runners);
 }
 
+template <class AnyHandler>
+RunEnd run_each(Bench& bench, const AnyHandler& handler) {
+  return on_threads(bench, false, [&](Bench::Runners& runners) {
+    LeaseRef lease;
+    while ((lease = bench.exchange(runners, std::move(lease)))) work_hand(bench, *lease, handler);
+  });
+}
+
 }  // namespace
 
 // Each holds the bench itself: a handler may still run when the worker is gone.
 RunEnd run_singly(std::shared_ptr<Bench> bench, const Handler& handler) {
-  return on_threads(*bench, false, [&](Bench::Runners& runners) {
-    LeaseRef lease;
-    while ((lease = bench->exchange(runners, std::move(lease)))) {
-      work_hand(*bench, *lease, handler);
-    }
-  });
+  return run_each(*bench, handler);
+}
+
+RunEnd run_singly(std::shared_ptr<Bench> bench, const DecidingHandler& handler) {
+  return run_each(*bench, handler);
 }
 
 RunEnd run_batches(std::shared_ptr<Bench> bench, const BatchHandler& handler) {

@@ -12,6 +12,7 @@ namespace pawl::peer {
 
 // Each runs on the calling thread and options().threads − 1 others until the bench has ended.
 RunEnd run_singly(std::shared_ptr<Bench> bench, const Handler& handler);
+RunEnd run_singly(std::shared_ptr<Bench> bench, const DecidingHandler& handler);
 RunEnd run_batches(std::shared_ptr<Bench> bench, const BatchHandler& handler);
 
 // Calls the handler on a pulled delivery and settles it.

@@ -43,6 +43,13 @@ RunEnd Worker::run(const Handler& handler) {
   return end;
 }
 
+RunEnd Worker::run(const DecidingHandler& handler) {
+  const std::shared_ptr<peer::Bench> bench = shell_->loop.bench();
+  const RunEnd end = peer::run_singly(bench, handler);
+  bench->throw_if_refused();
+  return end;
+}
+
 RunEnd Worker::run_batch(const BatchHandler& handler) {
   const std::shared_ptr<peer::Bench> bench = shell_->loop.bench();
   const RunEnd end = peer::run_batches(bench, handler);

@@ -30,6 +30,7 @@ struct FaultyStoreOptions {
   bool ignore_durable = false;  // reports durable commits without syncing them
   bool hold_commits = false;    // they complete only by complete_next() and complete_all()
   bool hold_reads = false;
+  bool is_read_again = true;  // false, as a hub in memory has it: nothing survives anything
   bool tear_commits = false;  // a kill may leave the first half of a commit: no store is so bad
 };
 
@@ -39,6 +40,7 @@ class FaultyStore final : public Store {
 
   // Store.
   protocol::Durability durability() const override { return protocol::Durability::synced; }
+  bool is_read_again() const override { return options_.is_read_again; }
   void submit(Commit commit) override;
   void read(ReadRequest request) override;
   Result<Page> read_now(const ReadRequest& request) override { return written_.page(request); }

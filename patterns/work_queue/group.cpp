@@ -4,6 +4,7 @@
 #include "patterns/work_queue/group.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/check.hpp"
 
@@ -41,7 +42,7 @@ void Group::lease(const ChunkRef& ref, std::uint32_t first, std::uint32_t count,
   PAWL_CHECK(end <= ref.end());
   if (end > scanned_to_) {
     PAWL_CHECK(offset == scanned_to_);
-    active_.try_emplace(ref.offset, ActiveChunk{ref, {}, {}});
+    active_.try_emplace(ref.offset, ActiveChunk{.ref = ref});
     scanned_to_ = end;
     scan_chunk_ = end == ref.end() ? end : ref.offset;
   } else {
@@ -82,7 +83,7 @@ bool Group::condemn_oldest(const std::optional<ChunkRef>& fresh, const Judge& ju
     oldest = std::min(oldest.value_or(*suspects_.begin()), *suspects_.begin());
   if (!oldest && fresh && fresh->contains(scanned_to_)) {
     oldest = scanned_to_;
-    active_.try_emplace(fresh->offset, ActiveChunk{*fresh, {}, {}});
+    active_.try_emplace(fresh->offset, ActiveChunk{.ref = *fresh});
     ++scanned_to_;
     scan_chunk_ = scanned_to_ == fresh->end() ? scanned_to_ : fresh->offset;
   }
@@ -152,7 +153,7 @@ void Group::change(std::uint64_t offset, std::uint32_t count, RunState state,
   const std::uint32_t first = position(active.ref, offset);
   unhold(active, first, count);
   const bool single = count == 1 && failing_.count(offset) != 0;
-  if (single) forget_place(offset);
+  if (single) forget_place(offset, active.runs.find(first));
   active.runs.assign({first, count, state, single, holder != nullptr ? holder->lease : 0});
   if (holder != nullptr) hold(*holder, {offset, count});
   if (state == RunState::suspect) suspects_.insert(offset);
@@ -167,8 +168,9 @@ void Group::drop(std::uint64_t offset, std::uint32_t count) {
   ActiveChunk& active = chunk->second;
   const std::uint32_t first = position(active.ref, offset);
   unhold(active, first, count);
-  if (count == 1) {
-    forget_place(offset);
+  const Run* run = count == 1 ? active.runs.find(first) : nullptr;
+  if (run != nullptr && run->single) {
+    forget_place(offset, run);
     forget_record(offset);
   }
   active.runs.erase(first, count);
@@ -226,22 +228,19 @@ void Group::unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t 
 
 void Group::reindex(Chunks::iterator chunk) {
   ActiveChunk& active = chunk->second;
+  const bool was_ready = active.indexed[index_of(RunState::ready)] > 0;
   for (std::size_t state = 1; state < totals_.size(); ++state) {
     const std::uint32_t now = active.runs.count(static_cast<RunState>(state));
     totals_[state] = totals_[state] - active.indexed[state] + now;
     active.indexed[state] = now;
   }
-  if (active.indexed[index_of(RunState::ready)] > 0) {
-    ready_chunks_.insert(chunk->first);
-  } else {
-    ready_chunks_.erase(chunk->first);
+  const bool is_ready = active.indexed[index_of(RunState::ready)] > 0;
+  if (is_ready && !was_ready) ready_chunks_.insert(chunk->first);
+  if (!is_ready && was_ready) ready_chunks_.erase(chunk->first);
+  if (const bool sparse = is_sparse(active); sparse != std::exchange(active.is_sparse, sparse)) {
+    sparse ? void(sparse_.insert(chunk->first)) : void(sparse_.erase(chunk->first));
   }
-  if (is_sparse(active)) {
-    sparse_.insert(chunk->first);
-  } else {
-    sparse_.erase(chunk->first);
-  }
-  dirty_chunks_.insert(chunk->first);
+  if (has_rows_ && !std::exchange(active.is_dirty, true)) dirty_chunks_.insert(chunk->first);
 }
 
 bool Group::is_sparse(const ActiveChunk& chunk) const {
@@ -259,7 +258,7 @@ void Group::finish_if_done(Chunks::iterator chunk) {
 FailingMessage& Group::record(std::uint64_t offset) {
   const auto [at, made] = failing_.try_emplace(offset);
   if (made) failing_bytes_ += counted_bytes(at->second);
-  dirty_records_.insert(offset);
+  if (has_rows_) dirty_records_.insert(offset);
   return at->second;
 }
 
@@ -275,15 +274,16 @@ void Group::forget_record(std::uint64_t offset) {
   if (record == failing_.end()) return;
   failing_bytes_ -= counted_bytes(record->second);
   failing_.erase(record);
-  dirty_records_.insert(offset);
+  if (has_rows_) dirty_records_.insert(offset);
 }
 
-// Takes a message with a record out of the index of the state it is leaving.
-void Group::forget_place(std::uint64_t offset) {
-  suspects_.erase(offset);
-  dying_.erase(offset);
-  const auto record = failing_.find(offset);
-  if (record != failing_.end()) due_.erase({record->second.due, offset});
+// Takes a message with a record out of the index of the state it is leaving: that of its run, if
+// it is in one.
+void Group::forget_place(std::uint64_t offset, const Run* run) {
+  if (run == nullptr) return;
+  if (run->state == RunState::suspect) suspects_.erase(offset);
+  if (run->state == RunState::dying) dying_.erase(offset);
+  if (run->state == RunState::delayed) due_.erase({failing_.at(offset).due, offset});
 }
 
 std::uint32_t Group::attempt_of(std::uint64_t offset) const {

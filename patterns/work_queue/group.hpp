@@ -48,6 +48,8 @@ inline std::size_t counted_bytes(const FailingMessage& record) {
 class Group {
  public:
   explicit Group(records::LogId log) : log_(log) {}
+  // From the start: nobody will restore this group from its rows.
+  void leave_rows_out() { has_rows_ = false; }
 
   // A run that could be handed out now.
   struct Candidate {
@@ -151,8 +153,10 @@ class Group {
  private:
   struct ActiveChunk {
     ChunkRef ref;
-    ChunkRuns runs;
+    ChunkRuns runs{};
     std::array<std::uint32_t, 6> indexed{};  // the counts that totals_ and ready_chunks_ know of
+    bool is_sparse = false;                  // is in sparse_
+    bool is_dirty = false;                   // is in dirty_chunks_
   };
   struct Part {  // within one chunk when it was handed out, in absolute offsets
     std::uint64_t offset = 0;
@@ -199,7 +203,7 @@ class Group {
   void add_failure(FailingMessage& record, FailureKind kind, std::string_view reason,
                    const Judge& judge);
   void forget_record(std::uint64_t offset);
-  void forget_place(std::uint64_t offset);
+  void forget_place(std::uint64_t offset, const Run* run);
   std::uint32_t attempt_of(std::uint64_t offset) const;
   void check_chunk(const ActiveChunk& chunk) const;
   void check_leases() const;
@@ -224,6 +228,7 @@ class Group {
   std::map<LeaseId, Lease> leases_;
   std::map<SessionId, std::uint64_t> held_by_;
 
+  bool has_rows_ = true;
   std::vector<Holder> ended_;
   std::vector<ChunkRef> finished_;
   std::set<std::uint64_t> dirty_chunks_;

@@ -16,6 +16,7 @@ void Group::write_rows(Commit& commit) {
       if (chunk_rows_.erase(offset) != 0) commit.deletes.push_back({Space::state, key});
       continue;
     }
+    chunk->second.is_dirty = false;
     records::ActiveRow row{chunk->second.ref, {}, chunk->second.runs.all()};
     std::set<LeaseId> named;
     for (const Run& run : row.runs) {
@@ -51,7 +52,7 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
   active_.erase(found);
   ready_chunks_.erase(chunk_offset);
   sparse_.erase(chunk_offset);
-  dirty_chunks_.insert(chunk_offset);
+  if (has_rows_) dirty_chunks_.insert(chunk_offset);
   for (std::size_t state = 1; state < totals_.size(); ++state) totals_[state] -= old.indexed[state];
   finished_.push_back(old.ref);
   std::uint64_t bytes = 0;
@@ -65,7 +66,7 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
     Slice entries = Buffer::copy_of(body.bytes().subspan(std::exchange(at, at + size), size));
     const ChunkRef ref{old.ref.offset + run.first, run.count, next_chunk_id++, entries.size,
                        old.ref.stored_at};
-    const auto chunk = active_.try_emplace(ref.offset, ActiveChunk{ref, {}, {}}).first;
+    const auto chunk = active_.try_emplace(ref.offset, ActiveChunk{.ref = ref}).first;
     chunk->second.runs.assign({0, run.count, run.state, run.single, run.lease});
     reindex(chunk);
     bytes += ref.bytes;
@@ -102,7 +103,7 @@ void Group::restore(std::uint64_t offset, FailingMessage record) {
 }
 
 void Group::restore(const records::ActiveRow& row) {
-  const auto [chunk, made] = active_.try_emplace(row.ref.offset, ActiveChunk{row.ref, {}, {}});
+  const auto [chunk, made] = active_.try_emplace(row.ref.offset, ActiveChunk{.ref = row.ref});
   PAWL_CHECK(made);
   for (const Run& run : row.runs) {
     const std::uint64_t offset = row.ref.offset + run.first;
@@ -118,6 +119,7 @@ void Group::restore(const records::ActiveRow& row) {
   }
   chunk_rows_.insert(row.ref.offset);
   reindex(chunk);
+  chunk->second.is_dirty = false;
   dirty_chunks_.erase(row.ref.offset);
 }
 

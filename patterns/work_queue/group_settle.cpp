@@ -237,7 +237,9 @@ void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, c
   const bool too_often = failed.handouts >= handouts_max(judge.policy);
   const bool dead = rejected || failed.failures >= judge.policy.max_attempts || too_often;
   // The old place is found by the old due time: leave it before that changes.
-  forget_place(offset);
+  const ActiveChunk& chunk = chunk_at(offset)->second;
+  const auto position = static_cast<std::uint32_t>(offset - chunk.ref.offset);
+  forget_place(offset, chunk.runs.find(position));
   if (!dead) {
     ++retried_;
     const std::uint32_t step = std::max(1U, failed.failures);
@@ -247,6 +249,7 @@ void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, c
   } else if (judge.rests_in_place) {
     failing_bytes_ -= counted_bytes(failed);
     failed.due = rests_forever;
+    if (!has_rows_) failed.history.clear();  // else with the row
     change(offset, 1, RunState::delayed, nullptr);
   } else {
     if (too_often && failed.failures < judge.policy.max_attempts) {

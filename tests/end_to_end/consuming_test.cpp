@@ -13,6 +13,7 @@
 #include <thread>
 
 #include <pawl/hub.hpp>
+#include <pawl/testing.hpp>
 
 #include "tests/end_to_end/ways.hpp"
 
@@ -235,4 +236,35 @@ TEST_CASE("G1 what a killed consumer held is worked by the next, all of it") {
   CHECK(std::set<std::string>(all.begin(), all.end()).size() == 50);
   CHECK(redelivered > 0);
   CHECK(end.progress.acked == 50);
+}
+
+TEST_CASE(
+    "G3 a handler that returns its outcome: each counts as what it says, and so does a throw") {
+  FaultyHub hub{
+      {.defaults = {.max_attempts = 2, .backoff = {.initial = 1h, .max = 1h, .jitter = 0}}}};
+  Producer producer{{.endpoint = hub.endpoint(), .queue = "work"}};
+  for (const char* body : {"ack", "nack", "reject", "return", "throw"}) producer.send(body);
+  REQUIRE(producer.close(10s).complete());
+  Worker worker{{.endpoint = hub.endpoint(), .queue = "work", .idle_exit = 300ms}};
+  const auto decide = [](const Delivery& d) -> BatchOutcome {
+    if (d.text() == "nack") return {Verdict::nack, "not yet", 2h};
+    if (d.text() == "reject") return {Verdict::reject, "never", {}};
+    if (d.text() == "return") return {Verdict::give_back, {}, 3h};
+    if (d.text() == "throw") throw std::runtime_error("no stock");
+    return {};
+  };
+  CHECK(worker.run(decide) == RunEnd::idle);
+  CHECK(worker.drain(10s));
+  const WorkerProgress progress = worker.progress();
+  CHECK(progress.acked == 1);
+  CHECK(progress.nacked == 2);
+  CHECK(progress.rejected == 1);
+  CHECK(progress.returned == 1);
+  const QueueState left = hub.queue("work");
+  CHECK(left.delayed == 3);
+  CHECK(left.dead == 1);
+  CHECK(left.next_due_in.value() <= 1h);  // the throw's: the queue's own backoff
+  const std::vector<DeadLetter> letters = hub.dead_letters("work");
+  REQUIRE(letters.size() == 1);
+  CHECK(letters[0].history.at(0).reason == "never");
 }

@@ -21,7 +21,7 @@ std::string machine_boot_of(std::uint64_t number) {
 }  // namespace
 
 std::unique_ptr<MemoryStore> copy_of(const MemoryRows& rows) {
-  auto store = std::make_unique<MemoryStore>();
+  auto store = std::make_unique<MemoryStore>(MemoryStoreOptions{.is_read_again = true});
   Commit commit;
   for (const Space space : {Space::chunks, Space::state}) {
     for (const Row& row : rows.page({space, "", past_all_keys, SIZE_MAX, 0}).rows) {

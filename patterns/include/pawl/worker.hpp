@@ -12,6 +12,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <coroutine>
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <pawl/connection.hpp>
@@ -57,7 +59,7 @@ struct WorkerOptions {
   void* context = nullptr;  // a libzmq context to share; null: the process's own
 };
 
-// How one message of a batch went.
+// How a message went.
 enum class Verdict : std::uint8_t { ack, nack, reject, give_back };
 
 struct BatchOutcome {
@@ -67,6 +69,10 @@ struct BatchOutcome {
 };
 
 using Handler = std::function<void(const Delivery&)>;
+// Returns how it went instead of throwing it: for messages that often fail, since a throw takes
+// some microseconds, about as long as all the rest of a failure. What it throws all the same means
+// what it means of a Handler.
+using DecidingHandler = std::function<BatchOutcome(const Delivery&)>;
 // `outcomes` has one element a delivery, all `ack` at first. A throw applies to the whole batch.
 using BatchHandler =
     std::function<void(std::span<const Delivery> batch, std::span<BatchOutcome> outcomes)>;
@@ -114,6 +120,13 @@ class Worker {
   // until the next call asks again: run, receive, poll, next or fd (whose caller is taken to wait
   // for ever). Between receive, poll and next themselves messages are kept at hand.
   RunEnd run(const Handler& handler);
+  // For a handler that returns a BatchOutcome.
+  RunEnd run(const DecidingHandler& handler);
+  template <class Decide>
+  requires std::same_as<std::invoke_result_t<const Decide&, const Delivery&>, BatchOutcome> RunEnd
+  run(const Decide& decide) {
+    return run(DecidingHandler(decide));
+  }
   // The same with whatever is at hand, up to batch_messages_max. std::logic_error beside run() of
   // the same worker.
   RunEnd run_batch(const BatchHandler& handler);
