@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """worker.py ENDPOINT QUEUE [--count N]: prints each message, then acks it; ends after N acks."""
-import collections, sys, time
+import collections, signal, sys, time
 
 import msgpack, zmq  # nothing else: PAWL/1 by hand, as docs/protocol.md has it
 
 HELLO, WELCOME, OPEN, OPENED, CREDIT, DELIVER, SETTLE, SETTLED = 1, 2, 3, 4, 8, 9, 10, 11
 BEAT, ERROR, GOAWAY, BYE = 12, 16, 17, 18
 PREFETCH, ANY_SIZE = 16, 1 << 40  # 16 messages are at most 16 MiB
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # ends with its reader, and acks nothing unread
 match sys.argv[1:]:
     case [endpoint, queue]:
         left = float("inf")  # to be acked
