@@ -69,9 +69,7 @@ TEST_CASE("a hub in memory tells its peers the same, and keeps no rows for a rec
   HubTester in_memory(options(false));
   CHECK(story(in_memory) == story(durable));
   const auto rows = [](HubTester& hub, const records::KeyRange& keys) {
-    return hub.store()
-        .read_now({Space::state, keys.from, keys.to, SIZE_MAX, 0})
-        ->rows.size();
+    return hub.store().read_now({Space::state, keys.from, keys.to, SIZE_MAX, 0})->rows.size();
   };
   const records::LogId orders = 1, dead = 2;
   CHECK(rows(durable, records::all_active(dead)) == 1);
