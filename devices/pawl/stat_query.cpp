@@ -58,27 +58,6 @@ class Asker {
   WireMessage received_;
 };
 
-// Adds one page to what was gathered; the name of its last queue is where the next page begins.
-Fault add_page(Json& gathered, const WireMessage& received, std::string& last) {
-  if (received.frames.size() != 1) return {Code::bad_frame, "a REPLY without its frame"};
-  const Bytes bytes = received.frames.front().bytes();
-  const auto* first = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  const Json page = Json::from_msgpack(first, first + bytes.size(), true, false);
-  const auto queues = page.is_object() ? page.find("queues") : page.end();
-  if (queues == page.end() || !queues->is_array()) {
-    return {Code::bad_frame, "a REPLY that is no table of queues"};
-  }
-  if (page.contains("device")) gathered["device"] = page["device"];
-  for (const Json& queue : *queues) {
-    if (!queue.is_object() || !queue.contains("name") || !queue["name"].is_string()) {
-      return {Code::bad_frame, "a REPLY with a queue that has no name"};
-    }
-    gathered["queues"].push_back(queue);
-    last = queue["name"].get<std::string>();
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<Json> query_stat(const std::string& endpoint, std::chrono::milliseconds deadline) {
@@ -95,15 +74,19 @@ Result<Json> query_stat(const std::string& endpoint, std::chrono::milliseconds d
 
   Json gathered = {{"device", Json::object()}, {"queues", Json::array()}};
   std::string last;
+  std::size_t bytes = 0;
   for (std::uint64_t id = 1;; ++id) {
     asker.say(protocol::Query{id, "stat", last});
     const auto reply = asker.await<protocol::Reply>();
     if (!reply) return reply.fault();
     if (reply->code != Code::ok) return Fault{reply->code, std::string(reply->text)};
     const std::string before = last;
-    if (Fault fault = add_page(gathered, asker.received(), last); fault.code != Code::ok) {
-      return fault;
-    }
+    const auto& frames = asker.received().frames;
+    if (frames.size() != 1) return Fault{Code::bad_frame, "a REPLY without its frame"};
+    bytes += frames.front().size;
+    if (bytes > stat_bytes_max) return Fault{Code::too_large, "REPLYs of more than 64 MiB"};
+    Fault fault = add_stat_page(frames.front().bytes(), gathered, last);
+    if (fault.code != Code::ok) return fault;
     if (!reply->more || last == before) break;
   }
   asker.say(protocol::Bye{});

@@ -3,14 +3,12 @@
 #pragma once
 
 #include <chrono>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "core/result.hpp"
+#include "devices/pawl/stat_reply.hpp"
 
 namespace pawl::devices {
-
-using Json = nlohmann::ordered_json;
 
 // {"device": {…}, "queues": [{…}, …]} as the hub gave it, or why there is none by the deadline.
 Result<Json> query_stat(const std::string& endpoint, std::chrono::milliseconds deadline);

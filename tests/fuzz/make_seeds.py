@@ -89,6 +89,12 @@ def lines():
     return [b"\n\x10" + text for text in (b"", b"a\nbc\n", b"\n\n", b"x" * 40 + b"\ny", b"no end")]
 
 
+def stat_replies():
+    queue = b"\x83\xa4name\xa1q\xa5ready\x05\xb2oldest_ready_age_s\xcb\x3f\xf8\0\0\0\0\0\0"
+    return [b"\x82\xa6device\x81\xaadurability\xa6memory\xa6queues\x92" + 2 * queue,
+            b"\x81\xa6queues\x90", b"\x81\xa6queues\x91\x80"]
+
+
 TARGETS = {
     "header": headers,
     "chunk": chunks,
@@ -100,6 +106,7 @@ TARGETS = {
     "worker": lambda: raw_story() + stories("worker", b""),
     "config": configs,
     "message_reader": lines,
+    "stat_reply": stat_replies,
 }
 
 

@@ -29,6 +29,8 @@ def enter():
     root of a user namespace. Returns why not otherwise, or, inside, nothing."""
     if INSIDE in os.environ:
         return os.environ[INSIDE]
+    if shutil.which("ip") is None:
+        return "iproute2 is not installed"
     reasons = []
     for who in ([], ["--user", "--map-root-user"]):
         command = ["unshare", *who, *NAMESPACES]
