@@ -26,7 +26,7 @@ Outbox::Added Outbox::add(Bytes meta, Bytes body, std::uint64_t sequence) {
   const bool follows = sequence == 0 || sequence == forming_first_ + forming_.count();
   if (!forming_.has_room(bytes) || (forming_.count() > 0 && !follows)) seal();
   if (forming_.count() == 0) {
-    forming_batch_.reset(new detail::Batch(gate_));
+    forming_batch_ = detail::StockedBatch(gate_, limits::chunk_messages_max);
     forming_first_ = sequence;
   }
   const std::uint32_t index = forming_.count();
@@ -35,8 +35,7 @@ Outbox::Added Outbox::add(Bytes meta, Bytes body, std::uint64_t sequence) {
   ++counts_.sent;
   ++unconfirmed_messages_;
   unconfirmed_bytes_ += bytes;
-  detail::retain(forming_batch_.get());
-  Added added{Receipt(forming_batch_.get(), index), false};
+  Added added{Receipt(forming_batch_.take_one(), index), false};
   added.wake = sleeping_ && (hungry_ || !ready_.empty());
   if (added.wake) sleeping_ = false;  // one wake-up is enough
   return added;
@@ -83,7 +82,7 @@ void Outbox::seal() {
   given.first = forming_first_;
   const std::uint64_t bytes = forming_.bytes();
   given.chunk = forming_.take();
-  outstanding_.push_back({std::move(forming_batch_), given.count, given.count, bytes});
+  outstanding_.push_back({forming_batch_.take_batch(), given.count, given.count, bytes});
   ready_.push_back(std::move(given));
 }
 

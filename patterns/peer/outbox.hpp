@@ -72,7 +72,7 @@ class Outbox {
   std::condition_variable answered_;
 
   FormingChunk forming_;
-  detail::BatchRef forming_batch_;
+  detail::StockedBatch forming_batch_;
   std::uint64_t forming_first_ = 0;  // chosen sequence of its first message
   std::uint64_t last_chosen_ = 0;
   bool numbered_here_ = false;  // send() was used: send_at may not be

@@ -34,9 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<std::byte> bytes(reinterpret_cast<const std::byte*>(data),
                                      reinterpret_cast<const std::byte*>(data) + size);
   const std::size_t rows_max = std::min(size, limits::rows_max);
-  const MemoryBound bound("decoding a header", rows_max * (row_bytes_max + 16) + words_bytes_max);
-  const auto decoded = protocol::decode(bytes);
-  bound.check();
+  const auto decoded = [&] {
+    const MemoryBound bound("decoding a header", rows_max * (row_bytes_max + 16) + words_bytes_max);
+    return protocol::decode(bytes);
+  }();
   if (decoded) {
     // What the check itself needs: the header once more, thrice at most while it grows.
     const MemoryBound checking("encoding what was decoded", 16 * size + 256 * 1024);
