@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HubMachine: sessions, queues and what passes between them, over the rows of one store. Pure: the
-// turn (hub_shell.cpp, or a simulation) hands in messages, time, store events and randomness, and
-// takes out one commit a turn with the messages that wait for it.
+// turn (hub_loop.cpp, which the shell drives, or a simulation) hands in messages, time, store
+// events and randomness, and takes out one commit a turn with the messages that wait for it.
 //
 //   on_message ─┐                       ┌─> commit ──> store ──> on_committed
 //   on_page    ─┼─> state, staged rows ─┤

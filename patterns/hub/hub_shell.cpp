@@ -18,13 +18,7 @@
 namespace pawl {
 namespace {
 
-// Messages read in one turn: enough to fill a commit, few enough that beats are answered in time.
-constexpr int drain_messages_max = 1024;
-// on_idle() from so long without a commit until so long; it paces itself.
-constexpr auto tidy_from = std::chrono::seconds(2);
-constexpr auto tidy_until = std::chrono::seconds(30);
 constexpr auto bind_again_every = std::chrono::seconds(5);
-constexpr auto reopen_every = std::chrono::seconds(1);
 
 std::string machine_boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -108,14 +102,12 @@ void Hub::Shell::open_store() {
 }
 
 Fault Hub::Shell::start_machine() {
-  turn_.reset();
-  machine_.reset();
+  loop_.drop();
   auto recovered = HubMachine::recover(machine_config(options_, entropy_), *store_, entropy_,
                                        ground_.machine_boot, read_clocks());
   if (!recovered) return recovered.fault();
-  machine_ = std::move(*recovered);
-  clock_ = HubClock(machine_->time_floor(), wall_now() + ahead(), monotonic_now() + ahead());
-  turn_ = std::make_unique<Turn>(*machine_, *store_);
+  clock_ = HubClock((*recovered)->time_floor(), wall_now() + ahead(), monotonic_now() + ahead());
+  loop_.start(std::move(*recovered), *store_);
   return {};
 }
 
@@ -141,7 +133,7 @@ void Hub::Shell::bind_again() {
       "resident memory is over its budget and none of it is ours: the socket is closed and bound "
       "anew");
   socket_->close();
-  machine_->on_socket_lost();
+  loop_.machine().on_socket_lost();
   malloc_trim(0);
   // libzmq frees the address in its own thread, soon after close(); waiting on `wake_` lets stop()
   // in.
@@ -173,49 +165,28 @@ void Hub::Shell::run() {
   }
   socket_->finish();  // GOAWAY is to reach the peers
   // Another hub may open the data directory from now on.
-  turn_.reset();
-  machine_.reset();
+  loop_.drop();
   store_.reset();
   finished_.store(true);
   ended_.signal();
 }
 
 void Hub::Shell::turn() {
-  const bool was_deaf = !turn_->may_take_more();
-  const bool socket_was_empty = drain_socket(read_clocks());
+  loop_.drain(read_clocks(), [this](RoutedMessage& into) { return socket_->receive(into); });
   const Now now = read_clocks();
-  if (was_deaf) machine_->postpone(now.mono - last_turn_);
-  last_turn_ = now.mono;
-  if (const auto failure = turn_->take_store_events(out_)) return start_again(*failure);
-  machine_->set_free_bytes(store_->free_bytes());
-  machine_->tick(now, socket_was_empty);
-  turn_->finish(now, out_);
-  // A store without threads has finished already.
-  if (store_->ready_fd() < 0) {
-    if (const auto failure = turn_->take_store_events(out_)) return start_again(*failure);
-  }
-  if (ground_.on_turn) ground_.on_turn(*machine_, now);
+  if (const auto failure = loop_.turn(now, out_)) return start_again(*failure);
+  if (ground_.on_turn) ground_.on_turn(loop_.machine(), now);
   if (killed_.load()) return;
   send_all();
-  for (const auto& [level, text] : machine_->take_notes()) log(level, text);
+  for (const auto& [level, text] : loop_.machine().take_notes()) log(level, text);
   const std::uint64_t in_memory =
-      machine_->failing_bytes() +
+      loop_.machine().failing_bytes() +
       (options_.data_directory.empty() ? options_.memory_bytes_max - store_->free_bytes() : 0);
   if (memory_watch_.is_over(now.mono, in_memory) && now.mono >= next_bind_) {
     next_bind_ = now.mono + bind_again_every;
     bind_again();
   }
-  sleep_until_needed(now, socket_was_empty);
-}
-
-// True when nothing was left behind.
-bool Hub::Shell::drain_socket(Now now) {
-  for (int i = 0; i < drain_messages_max && turn_->may_take_more(); ++i) {
-    RoutedMessage message;
-    if (!socket_->receive(message)) return true;
-    machine_->on_message(std::move(message), now);
-  }
-  return false;
+  sleep_until_needed(now);
 }
 
 void Hub::Shell::send_all() {
@@ -225,30 +196,24 @@ void Hub::Shell::send_all() {
     if (socket_->send(message) != transport::Sent::sent) unsent.push_back(std::move(message));
   }
   out_.clear();
-  machine_->on_unsent(unsent);
+  loop_.sent(unsent);
 }
 
-void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {
-  Duration deadline = machine_->time_to_next_deadline(now).value_or(Duration::max());
+void Hub::Shell::sleep_until_needed(Now now) {
+  const auto most = loop_.time_to_sleep(now);
+  if (!most) return;
+  Duration sleep = std::min(*most, loop_.tidy_up(now));
   if (const Instant look = memory_watch_.next_look(); look != never) {
-    deadline = std::min(deadline, std::max(look - now.mono, Duration{}));
+    sleep = std::min(sleep, std::max(look - now.mono, Duration{}));
   }
-  const bool reads = turn_->may_take_more();
-  if (turn_->has_more_now() || (!socket_was_empty && reads)) return;
-  // Some seconds without traffic: the store gives its garbage back to the file system.
-  if (turn_->commit_under_way()) idle_since_ = now.mono;
-  const Duration idle = now.mono - idle_since_;
-  const bool tidies_up = idle < tidy_until;
-  if (tidies_up && idle >= tidy_from) store_->on_idle();
-  long timeout_ms = tidies_up ? std::chrono::milliseconds(tidy_from).count() : -1;
-  if (deadline != Duration::max()) {
-    const long due_ms =
-        static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(deadline).count());
-    timeout_ms = timeout_ms < 0 ? due_ms : std::min(timeout_ms, due_ms);
-  }
+  const long timeout_ms =
+      sleep == Duration::max()
+          ? -1
+          : static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(sleep).count());
   zmq_pollitem_t items[3] = {{nullptr, wake_.fd(), ZMQ_POLLIN, 0},
                              {nullptr, store_->ready_fd(), ZMQ_POLLIN, 0},
                              {socket_->handle(), 0, ZMQ_POLLIN, 0}};
+  const bool reads = loop_.reads();
   if (store_->ready_fd() < 0) {
     items[1] = items[2];
     zmq_poll(items, reads ? 2 : 1, timeout_ms);
@@ -258,18 +223,15 @@ void Hub::Shell::sleep_until_needed(Now now, bool socket_was_empty) {
   wake_.clear();
 }
 
-// A failed commit is unknown, never "not stored": the machine is dropped and what the store holds
-// is read anew, in this process. Peers are told to come again; deduplication makes that safe (G5).
+// What the store holds is read anew, in this process.
 void Hub::Shell::start_again(const Turn::Failure& failure) {
+  loop_.give_up(failure, out_);
   if (failure.must_end) {
     return end("the store could not be synced or read (" + failure.text +
                "): restart the hub; it recovers by itself what can be recovered. If it ends like "
                "this again, its disk is damaged: bring the data directory back from a copy");
   }
   log(LogLevel::error, "the store failed (" + failure.text + "): it is reopened");
-  machine_->take_gated();  // waited for a commit that will not come (G1)
-  machine_->announce_end("the store failed and is being reopened", 100);
-  out_ = machine_->take_gated();
   send_all();
   for (;;) {
     Fault fault = store_->reopen();
@@ -278,23 +240,18 @@ void Hub::Shell::start_again(const Turn::Failure& failure) {
     if (fault.code == Code::unsupported) return end(fault.text);  // damaged: it stays so
     // Full disk, most likely: tried again until there is room, or stop() is called.
     zmq_pollitem_t item{nullptr, wake_.fd(), ZMQ_POLLIN, 0};
-    zmq_poll(&item, 1, std::chrono::milliseconds(reopen_every).count());
+    using std::chrono::milliseconds;
+    zmq_poll(&item, 1, std::chrono::duration_cast<milliseconds>(HubLoop::reopen_every).count());
     wake_.clear();
   }
 }
 
 void Hub::Shell::finish_up() {
-  if (!machine_) return;
+  if (!loop_.is_started()) return;
   const Now now = read_clocks();
-  store_->settle();
-  if (turn_->take_store_events(out_)) return;
-  machine_->announce_end("the hub is stopping", 1000);
-  turn_->finish(now, out_);
-  store_->settle();
-  if (turn_->take_store_events(out_)) return;
+  if (!loop_.say_goodbye(now, out_)) return;
   send_all();
-  store_->submit(machine_->clean_end(now));
-  store_->settle();
+  loop_.write_clean_end(now);
 }
 
 void Hub::Shell::end(std::string error) {

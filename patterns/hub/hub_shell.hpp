@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread that owns a hub's socket, store and machine. Nothing here decides: it reads the clocks
-// once a turn, drains, hands in, sends out, sleeps.
+// The thread that owns a hub's socket, store and machine. Nothing here decides, HubLoop does: it
+// reads the clocks, drains, hands in, sends out, sleeps.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,7 @@
 #include "core/transport/router_socket.hpp"
 #include "core/transport/wake_up.hpp"
 #include "patterns/hub/hub_ground.hpp"
-#include "patterns/hub/hub_machine.hpp"
-#include "patterns/hub/turn.hpp"
+#include "patterns/hub/hub_loop.hpp"
 
 namespace pawl {
 
@@ -47,9 +46,8 @@ class Hub::Shell {
   void log(LogLevel level, const std::string& sentence) const;
   void run();
   void turn();
-  bool drain_socket(Now now);
   void send_all();
-  void sleep_until_needed(Now now, bool socket_was_empty);
+  void sleep_until_needed(Now now);
   void start_again(const Turn::Failure& failure);
   void finish_up();
   void end(std::string error);
@@ -61,14 +59,11 @@ class Hub::Shell {
   SystemEntropy entropy_;
   std::unique_ptr<Store> store_;
   HubClock clock_;
-  std::unique_ptr<HubMachine> machine_;
-  std::unique_ptr<Turn> turn_;
+  HubLoop loop_;
   std::unique_ptr<transport::RouterSocket> socket_;
   std::vector<std::string> bound_;
   std::vector<RoutedMessage> out_;
   MemoryWatch memory_watch_;
-  Instant idle_since_{};
-  Instant last_turn_ = monotonic_now();
   Instant next_bind_{};  // not sooner, if memory is over its budget again
 
   transport::WakeUp wake_;

@@ -18,7 +18,9 @@ class Turn {
   // the rows of them all still fit into a commit.
   static constexpr std::size_t staged_bytes_max = 3 * 1024 * 1024;
 
-  Turn(HubMachine& machine, Store& store) : machine_(machine), store_(store) {}
+  // `staged_max`: less, and small messages show what a full commit does.
+  Turn(HubMachine& machine, Store& store, std::size_t staged_max = staged_bytes_max)
+      : machine_(machine), store_(store), staged_max_(staged_max) {}
 
   struct Failure {
     std::string text;
@@ -33,7 +35,7 @@ class Turn {
 
   bool commit_under_way() const { return commit_under_way_; }
   // False while the next commit is as full as it should be: the socket is not read then.
-  bool may_take_more() const { return machine_.staged_bytes() < staged_bytes_max; }
+  bool may_take_more() const { return machine_.staged_bytes() < staged_max_; }
   // The next turn should come without sleep.
   bool has_more_now() const {
     return store_.ready_fd() < 0 ? inline_reads_ > 0 || machine_.has_work()
@@ -43,6 +45,7 @@ class Turn {
  private:
   HubMachine& machine_;
   Store& store_;
+  std::size_t staged_max_;
   bool commit_under_way_ = false;
   std::uint64_t next_tag_ = 1;
   std::size_t inline_reads_ = 0;

@@ -12,7 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int turns_at_once_max = 1000;
-constexpr Duration reopen_every = 100ms;  // as hub_shell.cpp
 
 FaultyStoreOptions store_options(const SimHub::Options& options) {
   FaultyStoreOptions store;
@@ -48,9 +47,9 @@ bool SimHub::start(Instant now) {
   auto recovered = HubMachine::recover(config_, store(), entropy_, boot, read_clocks(now));
   if (!recovered && store_.free_bytes() == 0) return false;
   if (!recovered) throw std::runtime_error("the hub cannot start: " + recovered.fault().text);
-  machine_ = std::move(*recovered);
-  clock_ = HubClock(machine_->time_floor(), wall_at(now, wall_ahead_), now);
-  turn_ = std::make_unique<Turn>(*machine_, store());
+  clock_ = HubClock((*recovered)->time_floor(), wall_at(now, wall_ahead_), now);
+  loop_.start(std::move(*recovered), store());
+  commit_is_done_ = false;
   commit_done_at_ = read_done_at_ = reopen_at_ = never;
   wake_at_ = now;
   sealed_digest_.clear();
@@ -58,8 +57,7 @@ bool SimHub::start(Instant now) {
 }
 
 void SimHub::drop_machine() {
-  turn_.reset();
-  machine_.reset();
+  loop_.drop();
   reopen_at_ = never;
 }
 
@@ -76,28 +74,18 @@ void SimHub::power_cut() {
   ++machine_boots_;
 }
 
-// As the shell's finish_up().
-std::vector<RoutedMessage> SimHub::stop(Instant now) {
-  std::vector<RoutedMessage> out;
-  if (turn_) {
+void SimHub::stop(Instant now, const Send& send) {
+  if (loop_.is_started()) {
     const Now clocks = read_clocks(now);
-    const auto fails = [&] {
-      store_.settle();
-      return turn_->take_store_events(out).has_value();
-    };
-    if (!fails()) {
-      machine_->announce_end("the hub is stopping", 100);
-      turn_->finish(clocks, out);
-      if (!fails()) {
-        store().submit(machine_->clean_end(clocks));
-        store_.settle();
-      }
+    std::vector<RoutedMessage> out;
+    if (loop_.say_goodbye(clocks, out)) {
+      send_all(std::move(out), send);
+      loop_.write_clean_end(clocks);
     }
   }
   drop_machine();
   inbox_.clear();
   store_.close_cleanly();
-  return out;
 }
 
 void SimHub::fill_disk_until(Instant until, bool to_the_last_byte) {
@@ -121,32 +109,32 @@ void SimHub::receive(RoutedMessage message) {
   inbox_.push_back(std::move(message));
 }
 
-SimHub::End SimHub::run(Instant now, std::vector<RoutedMessage>& out) {
+SimHub::End SimHub::run(Instant now, const Send& send) {
   if (full_until_ <= now) heal();
   if (reopen_at_ != never) {
     if (now < reopen_at_) return End::none;
-    reopen_at_ = now + reopen_every;
+    reopen_at_ = now + HubLoop::reopen_every;
     if (store().reopen().code != Code::ok || !start(now)) return End::none;
   }
-  const std::size_t said_before = out.size();
-  End end = End::none;
-  for (int i = 0; end == End::none; ++i) {
-    if (i == turns_at_once_max) throw std::runtime_error("the hub does not come to rest");
-    if (commit_done_at_ <= now) commit_done_at_ = never, store_.complete_next();
+  for (int i = 0; i < turns_at_once_max; ++i) {
+    if (commit_done_at_ <= now) {
+      commit_done_at_ = never;
+      commit_is_done_ = store_.complete_next();
+    }
     if (read_done_at_ <= now) read_done_at_ = never, store_.complete_all_reads();
-    const Now clocks = read_clocks(now);
-    end = turn(clocks, out);
-    if (end != End::none || reopen_at_ != never) break;
+    const End end = turn(read_clocks(now), send);
+    if (end != End::none) return end;
     plan_store(now);
-    fall_asleep(clocks);
-    const bool has_input = !inbox_.empty() && turn_->may_take_more();
-    const bool store_is_done = commit_done_at_ <= now || read_done_at_ <= now;
-    if (!has_input && !turn_->has_more_now() && !store_is_done) break;
+    if (next_deadline() > now) return End::none;
   }
-  for (std::size_t i = said_before; i < out.size(); ++i) {
-    mutate_to_peer(options_.mutation, options_.config.timing, out[i].message);
+  throw std::runtime_error("the hub does not come to rest");
+}
+
+void SimHub::send_all(std::vector<RoutedMessage> out, const Send& send) {
+  for (RoutedMessage& message : out) {
+    mutate_to_peer(options_.mutation, options_.config.timing, message.message);
   }
-  return end;
+  loop_.sent(send(std::move(out)));
 }
 
 // Commits and reads that have come in are done after a while.
@@ -159,41 +147,40 @@ void SimHub::plan_store(Instant now) {
   if (store_.reads_held() > 0 && read_done_at_ == never) read_done_at_ = later();
 }
 
-SimHub::End SimHub::turn(Now now, std::vector<RoutedMessage>& out) {
-  while (!inbox_.empty() && turn_->may_take_more()) {
-    machine_->on_message(std::move(inbox_.front()), now);
+SimHub::End SimHub::turn(Now now, const Send& send) {
+  const std::size_t held = store_.commits_held();
+  loop_.drain(now, [this](RoutedMessage& into) {
+    if (inbox_.empty()) return false;
+    into = std::move(inbox_.front());
     inbox_.pop_front();
+    return true;
+  });
+  std::vector<RoutedMessage> out;
+  if (const auto failure = loop_.turn(now, out)) return begin_anew(*failure, now, send);
+  if (std::exchange(commit_is_done_, false)) check_reload(now);
+  if (store_.commits_held() > held && ++commits_ % options_.reload_every == 0) {
+    sealed_digest_ = loop_.machine().digest();
+    sealed_producers_ = loop_.machine().settled_producer_rows();
   }
-  const bool was_under_way = turn_->commit_under_way();
-  if (const auto failure = turn_->take_store_events(out)) return begin_anew(*failure, now, out);
-  if (was_under_way && !turn_->commit_under_way()) check_reload(now);
-  machine_->set_free_bytes(store_.free_bytes());
-  machine_->tick(now, inbox_.empty());
-  const bool under_way = turn_->commit_under_way();
-  turn_->finish(now, out);
-  if (!under_way && turn_->commit_under_way() && ++commits_ % options_.reload_every == 0) {
-    sealed_digest_ = machine_->digest();
-    sealed_producers_ = machine_->settled_producer_rows();
-  }
+  send_all(std::move(out), send);
   if (options_.check_every != 0 && ++turns_ % options_.check_every == 0) {
-    machine_->check_invariants();
+    loop_.machine().check_invariants();
   }
+  const auto sleep = loop_.time_to_sleep(now);
+  wake_at_ = !sleep ? now.mono : *sleep == Duration::max() ? never : now.mono + *sleep;
   return End::none;
 }
 
-// As the shell's start_again().
-SimHub::End SimHub::begin_anew(const Turn::Failure& failure, Now now,
-                               std::vector<RoutedMessage>& out) {
+SimHub::End SimHub::begin_anew(const Turn::Failure& failure, Now now, const Send& send) {
   if (failure.must_end && failure.text.find("lacks one") != std::string::npos) {
     fault_ = "G1 " + failure.text;
   }
-  machine_->take_gated();
-  machine_->announce_end("the store failed", 50);
-  for (RoutedMessage& message : machine_->take_gated()) out.push_back(std::move(message));
-  turn_.reset();
+  std::vector<RoutedMessage> out;
+  loop_.give_up(failure, out);
   if (failure.must_end) return End::process;
+  send_all(std::move(out), send);
   if (store().reopen().code != Code::ok || !start(now.mono)) {
-    reopen_at_ = now.mono + reopen_every;
+    reopen_at_ = now.mono + HubLoop::reopen_every;
   }
   return End::reopened;
 }
@@ -206,22 +193,11 @@ void SimHub::check_reload(Now now) {
   sealed_digest_.clear();
 }
 
-// Whole milliseconds, rounded up, as the shell's poll.
-void SimHub::fall_asleep(Now now) {
-  const auto in = machine_->time_to_next_deadline(now);
-  wake_at_ = in ? now.mono + std::chrono::ceil<std::chrono::milliseconds>(*in) : never;
-}
-
 Instant SimHub::next_deadline() const {
-  if (!machine_) return never;
+  if (!is_up()) return never;
   if (reopen_at_ != never) return reopen_at_;
-  const bool has_input = !inbox_.empty() && turn_->may_take_more();
-  if (has_input) return Instant{};
+  if (!inbox_.empty() && loop_.reads()) return Instant{};
   return std::min({wake_at_, commit_done_at_, read_done_at_, full_until_});
-}
-
-void SimHub::on_unsent(const std::vector<RoutedMessage>& messages) {
-  if (turn_) machine_->on_unsent(messages);
 }
 
 Oracle::Counters SimHub::counters(const std::string& queue) const {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// SimHub: the hub's process. The production machine, turn and clock over a FaultyStore whose
+// SimHub: the hub's process. The production machine, loop and clock over a FaultyStore whose
 // commits and reads take time; it is killed, loses its machine's power, is stopped, and its store
 // fails in every way that a disk has.
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/hub_clock.hpp"
-#include "patterns/hub/hub_machine.hpp"
-#include "patterns/hub/turn.hpp"
+#include "patterns/hub/hub_loop.hpp"
 #include "patterns/testing/faulty_store.hpp"
 #include "tests/support/simulation/mutation.hpp"
 #include "tests/support/simulation/oracle.hpp"
@@ -30,13 +30,15 @@ class SimHub {
   };
   explicit SimHub(Options options);
 
-  bool is_up() const { return machine_ != nullptr; }
+  bool is_up() const { return loop_.is_started() || reopen_at_ != never; }
   // False if the disk is full: its supervisor tries again.
   bool start(Instant now);
   void kill();
   void power_cut();
-  // SIGTERM: peers are told, the store is closed in order. What is to be sent last.
-  std::vector<RoutedMessage> stop(Instant now);
+  // Returns what could not be sent: nobody is connected any more.
+  using Send = std::function<std::vector<RoutedMessage>(std::vector<RoutedMessage>)>;
+  // SIGTERM: peers are told, the store is closed in order.
+  void stop(Instant now, const Send& send);
 
   void fail_next_commit(bool sync_failed) { store_.fail_next_commit(sync_failed); }
   void fail_next_read() { store_.fail_next_read(); }
@@ -46,17 +48,16 @@ class SimHub {
   void heal();
 
   void receive(RoutedMessage message);
-  // Turns until nothing more is to be done at once. What goes to peers is appended to `out`.
+  // Turns until nothing more is to be done at once.
   enum class End { none, reopened, process };
-  End run(Instant now, std::vector<RoutedMessage>& out);
+  End run(Instant now, const Send& send);
   // When it wakes up: at its own deadline, when its commit is done, or at once for what has come
   // in.
   Instant next_deadline() const;
-  void on_unsent(const std::vector<RoutedMessage>& messages);
 
   // What it would write to its log.
   std::vector<HubMachine::Note> take_notes() {
-    return turn_ ? machine_->take_notes() : std::vector<HubMachine::Note>();
+    return loop_.is_started() ? loop_.machine().take_notes() : std::vector<HubMachine::Note>();
   }
   // What a reload of the rows did not give back, or nothing.
   const std::string& fault() const { return fault_; }
@@ -67,10 +68,10 @@ class SimHub {
  private:
   Store& store() { return mutated_ ? *mutated_ : static_cast<Store&>(store_); }
   Now read_clocks(Instant now);
-  End turn(Now now, std::vector<RoutedMessage>& out);
-  End begin_anew(const Turn::Failure& failure, Now now, std::vector<RoutedMessage>& out);
+  End turn(Now now, const Send& send);
+  End begin_anew(const Turn::Failure& failure, Now now, const Send& send);
+  void send_all(std::vector<RoutedMessage> out, const Send& send);
   void plan_store(Instant now);
-  void fall_asleep(Now now);
   void drop_machine();
   void check_reload(Now now);
 
@@ -83,9 +84,9 @@ class SimHub {
   std::uint64_t machine_boots_ = 1;
   HubClock clock_{{}, {}, {}};
   Duration wall_ahead_{};
-  std::unique_ptr<HubMachine> machine_;
-  std::unique_ptr<Turn> turn_;
+  HubLoop loop_;
   std::deque<RoutedMessage> inbox_;
+  bool commit_is_done_ = false;  // and the machine does not know it yet
   Instant commit_done_at_ = never, read_done_at_ = never;
   Instant slow_until_{}, full_until_ = never;
   Instant reopen_at_ = never;  // the store did not reopen: it is tried again

@@ -234,10 +234,8 @@ void World::run_hub(std::size_t index) {
   HubProcess& process = hubs_[index];
   SimHub& hub = *process.hub;
   if (!hub.is_up() || process.stopped_until > now_ || hub.next_deadline() > now_) return;
-  std::vector<RoutedMessage> out;
-  const SimHub::End end = hub.run(now_, out);
+  const SimHub::End end = hub.run(now_, sender(index));
   for (const HubMachine::Note& note : hub.take_notes()) trace("hub: " + note.text);
-  send_out(index, out);
   if (end == SimHub::End::none) return;
   for (const auto& [queue, oracle] : process.oracles) {
     oracle->store_was_cut();
@@ -260,18 +258,20 @@ void World::note_alone(std::size_t peer, const WireMessage& message) {
   oracle_of(plan_.peers[peer]).sent_alone(plan_.peers[peer].name, text_of(entry.body));
 }
 
-void World::send_out(std::size_t index, std::vector<RoutedMessage>& out) {
-  std::vector<RoutedMessage> unsent;
-  for (RoutedMessage& message : out) {
-    if (const auto peer = network_.peer_of(message.routing_id)) {
-      note_alone(*peer, message.message);
-      ++result_.packets;
-      network_.send({message.routing_id, false, std::move(message.message), index}, now_);
-    } else {
-      unsent.push_back(std::move(message));
+SimHub::Send World::sender(std::size_t index) {
+  return [this, index](std::vector<RoutedMessage> out) {
+    std::vector<RoutedMessage> unsent;
+    for (RoutedMessage& message : out) {
+      if (const auto peer = network_.peer_of(message.routing_id)) {
+        note_alone(*peer, message.message);
+        ++result_.packets;
+        network_.send({message.routing_id, false, std::move(message.message), index}, now_);
+      } else {
+        unsent.push_back(std::move(message));
+      }
     }
-  }
-  hubs_[index].hub->on_unsent(unsent);
+    return unsent;
+  };
 }
 
 void World::heal() {

@@ -54,7 +54,7 @@ class World {
   void run_processes();
   void run_hub(std::size_t index);
   void note_alone(std::size_t peer, const WireMessage& message);
-  void send_out(std::size_t hub, std::vector<RoutedMessage>& out);
+  SimHub::Send sender(std::size_t hub);
   void heal();
   bool is_at_rest();
   std::string fault();

@@ -30,11 +30,9 @@ void World::do_hub_fault(const PlannedFault& fault) {
       cut();
       hub.power_cut();
       return take_hub_down(fault.target, fault.lasts);
-    case FaultKind::hub_restarted: {
-      std::vector<RoutedMessage> last = hub.stop(now_);
-      send_out(fault.target, last);
+    case FaultKind::hub_restarted:
+      hub.stop(now_, sender(fault.target));
       return take_hub_down(fault.target, fault.lasts / 4);
-    }
     case FaultKind::hub_stopped: process.stopped_until = now_ + fault.lasts; return;
     case FaultKind::wall_clock_jumps: {
       const Duration by = fault.lasts * 20;
