@@ -95,10 +95,11 @@ TEST_CASE("a run that fails is made short, and fails still") {
   REQUIRE(fault != "");
   const Shrunk shrunk = shrink(options, 100);
   const Plan plan = plan_of(options.seed);
-  INFO(replay_command(options, &shrunk.kept) << '\n' << shrunk.result.trace);
-  CHECK(shrunk.kept.size() < plan.faults.size());
-  CHECK(shrunk.kept.size() <= 3);
-  CHECK(simulate(with_faults_only(plan, shrunk.kept), options).fault == shrunk.result.fault);
+  INFO(replay_command(shrunk.options, shrunk.kept) << '\n' << shrunk.result.trace);
+  CHECK(shrunk.kept.faults.size() < plan.faults.size());
+  CHECK(shrunk.kept.faults.size() <= 3);
+  CHECK(shrunk.kept.peers.size() < plan.peers.size());
+  CHECK(simulate(reduced(plan, shrunk.kept), shrunk.options).trace == shrunk.result.trace);
 }
 
 // Each takes away what a promise stands on; the oracle sees it, and names the promise.

@@ -149,7 +149,9 @@ class Planner {
       std::uint64_t draw = below(weights);
       std::size_t kind = 0;
       while (draw >= kinds[kind].weight) draw -= kinds[kind++].weight;
-      PlannedFault fault{at, static_cast<FaultKind>(kind), 0, leases(0.01, 0.6), random_.next()};
+      PlannedFault fault{
+          plan_.faults.size(), at, static_cast<FaultKind>(kind), 0, leases(0.01, 0.6),
+          random_.next()};
       if (chance(6)) fault.lasts = leases(0.9, 2.5);  // longer than a lease
       fault.target = below(kinds[kind].of_hub ? plan_.hubs.size() : plan_.peers.size());
       plan_.faults.push_back(fault);
@@ -191,9 +193,14 @@ std::string describe(const Plan& plan) {
 
 std::string describe(const Plan& plan, const PlannedFault& fault) {
   const std::string who = is_of_hub(fault.kind)
-                              ? (plan.hubs.size() > 1 ? std::to_string(fault.target) + ": " : "")
+                              ? (plan.hubs.size() > 1 ? name_of_hub(plan, fault.target) + ": " : "")
                               : plan.peers.at(fault.target).name + ' ';
-  return who + name_of(fault.kind) + " (" + std::to_string(fault.lasts.count() / 1000) + " ms)";
+  return "fault " + std::to_string(fault.number) + ": " + who + name_of(fault.kind) + " (" +
+         std::to_string(fault.lasts.count() / 1000) + " ms)";
+}
+
+std::string name_of_hub(const Plan& plan, std::size_t hub) {
+  return plan.hubs.size() > 1 ? "hub " + std::to_string(hub) : "the hub";
 }
 
 }  // namespace pawl::testing

@@ -46,6 +46,7 @@ const char* name_of(FaultKind kind);
 bool is_of_hub(FaultKind kind);
 
 struct PlannedFault {
+  std::size_t number = 0;  // among the seed's
   Instant at{};
   FaultKind kind = FaultKind::hub_killed;
   std::size_t target = 0;  // hub or peer
@@ -76,6 +77,7 @@ struct PlannedPeer {
   bool oversizes = false;  // in its first life some messages are too large; the next mends them
   bool gives_up = false;   // FULL is answered as a refusal after a while
   Duration gives_every{};
+  std::uint64_t messages_max = 1500;  // of a life: what is left is to be worked off
   // Of a worker.
   std::uint32_t prefetch = 12, slots = 4, batch = 4;
   Duration works_for{};  // mostly less
@@ -96,5 +98,6 @@ struct Plan {
 Plan plan_of(std::uint64_t seed);
 std::string describe(const Plan& plan);
 std::string describe(const Plan& plan, const PlannedFault& fault);
+std::string name_of_hub(const Plan& plan, std::size_t hub);
 
 }  // namespace pawl::testing

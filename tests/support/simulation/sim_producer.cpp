@@ -8,8 +8,7 @@ namespace {
 
 // A producer that is far ahead of its confirms would wait in its send().
 constexpr std::size_t batches_max = 40;
-constexpr std::uint64_t messages_max = 1500;  // of a life: what is left is to be worked off
-constexpr std::uint32_t large_batch = 60;     // chunks that are settled bit by bit
+constexpr std::uint32_t large_batch = 60;  // chunks that are settled bit by bit
 
 }  // namespace
 
@@ -77,10 +76,14 @@ Instant SimProducer::next_deadline() const {
 // OPENED told, and gives again what it cannot know to be kept.
 void SimProducer::give(Instant now, peer::ProducerEffects& effects) {
   if (!giving_ || !opened_ || given_.size() >= batches_max) return;
-  if (next_number_ > messages_max) giving_ = false;
+  if (next_number_ > plan_.messages_max) {
+    giving_ = false;
+    return;
+  }
   give_at_ = now + up_to(plan_.gives_every);
   const std::uint32_t most = random_.below(40) == 0 ? large_batch : 5;
-  const auto count = static_cast<std::uint32_t>(1 + random_.below(most));
+  const std::uint64_t left = plan_.messages_max - next_number_ + 1;
+  const auto count = static_cast<std::uint32_t>(std::min(1 + random_.below(most), left));
   ChunkBuilder builder;
   std::vector<std::string>& bodies = given_[next_tag_];
   for (std::uint32_t i = 0; i < count; ++i) {

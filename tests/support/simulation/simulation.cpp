@@ -7,8 +7,8 @@
 
 namespace pawl::testing {
 
-std::uint64_t SimulationResult::faults_in_all() const {
-  return std::accumulate(faults.begin(), faults.end(), poisoned);
+std::uint64_t SimulationResult::faults_injected() const {
+  return std::accumulate(faults.begin(), faults.end(), std::uint64_t{0});
 }
 
 void SimulationResult::add(const SimulationResult& other) {
@@ -30,7 +30,7 @@ std::string SimulationResult::summary() const {
   return part(confirmed, "confirmed, ") + part(processed, "processed, ") +
          part(processed_twice, "of them twice, ") + part(dead, "dead; ") +
          part(commits, "commits, ") + part(packets, "packets, ") +
-         part(faults_in_all(), "faults; ") +
+         part(faults_injected(), "faults injected, ") + part(poisoned, "workers poisoned; ") +
          part(static_cast<std::uint64_t>(simulated.count() / 1'000'000), "s");
 }
 

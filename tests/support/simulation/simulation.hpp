@@ -27,11 +27,12 @@ struct SimulationResult {
   std::string fault;  // the promise that was broken; empty: all were kept
   std::string trace;  // the last events before it
   std::size_t confirmed = 0, processed = 0, processed_twice = 0, dead = 0;
-  std::uint64_t commits = 0, packets = 0, poisoned = 0;
+  std::uint64_t commits = 0, packets = 0;
+  std::uint64_t poisoned = 0;  // workers killed by a message: load, which the hub is to bear
   std::chrono::microseconds simulated{};
   std::array<std::uint64_t, fault_kinds> faults{};
 
-  std::uint64_t faults_in_all() const;
+  std::uint64_t faults_injected() const;
   void add(const SimulationResult& other);
   std::string summary() const;
 };

@@ -162,7 +162,8 @@ void World::step() {
     if (process.back_at > now_) continue;
     const bool is_up = process.hub->start(now_);
     process.back_at = is_up ? never : now_ + plan_.lease / 10;
-    trace(is_up ? "the hub is up" : "the hub cannot start: the disk is full");
+    const std::string name = name_of_hub(plan_, static_cast<std::size_t>(&process - hubs_.data()));
+    trace(name + (is_up ? " is up" : " cannot start: the disk is full"));
   }
   for (std::size_t i = 0; i < processes_.size(); ++i) {
     Process& process = processes_[i];
@@ -234,14 +235,15 @@ void World::run_hub(std::size_t index) {
   HubProcess& process = hubs_[index];
   SimHub& hub = *process.hub;
   if (!hub.is_up() || process.stopped_until > now_ || hub.next_deadline() > now_) return;
+  const std::string name = name_of_hub(plan_, index);
   const SimHub::End end = hub.run(now_, sender(index));
-  for (const HubMachine::Note& note : hub.take_notes()) trace("hub: " + note.text);
+  for (const HubMachine::Note& note : hub.take_notes()) trace(name + ": " + note.text);
   if (end == SimHub::End::none) return;
   for (const auto& [queue, oracle] : process.oracles) {
     oracle->store_was_cut();
     oracle->hub_was_lost();
   }
-  trace(end == SimHub::End::process ? "the hub ends by itself" : "the store is opened anew");
+  trace(name + (end == SimHub::End::process ? " ends by itself" : " opens its store anew"));
   if (end != SimHub::End::process) return;
   hub.kill();
   take_hub_down(index, plan_.lease / 50 + up_to(plan_.lease / 2));
