@@ -10,23 +10,40 @@
 namespace pawl::testing {
 namespace {
 
-constexpr std::array<const char*, mutations> names{
-    "none",           "confirm_before_sync", "answer_before_commit",
-    "torn_commits",   "forget_producers",    "last_sequence_only",
-    "forget_leases",  "forget_failures",     "trim_one_more",
-    "lose_evacuated", "half_a_move",         "keep_chunks",
-    "forget_requeue", "forget_acks",         "nack_is_ack",
-    "resumed_always", "lease_never_ends",    "lease_ends_early",
-    "later_first",    "one_attempt_more",    "no_backoff",
-    "believe_longer"};
+constexpr std::array<const char*, mutations> names{"none",
+                                                   "confirm_before_sync",
+                                                   "answer_before_commit",
+                                                   "settled_before_commit",
+                                                   "torn_commits",
+                                                   "forget_producers",
+                                                   "last_sequence_only",
+                                                   "forget_leases",
+                                                   "forget_failures",
+                                                   "trim_one_more",
+                                                   "lose_evacuated",
+                                                   "half_a_move",
+                                                   "keep_chunks",
+                                                   "count_one_dead",
+                                                   "forget_give_back",
+                                                   "forget_acks",
+                                                   "acks_come_back",
+                                                   "nack_is_ack",
+                                                   "resumed_always",
+                                                   "lease_never_ends",
+                                                   "lease_ends_early",
+                                                   "later_first",
+                                                   "one_attempt_more",
+                                                   "no_backoff",
+                                                   "believe_longer"};
 
-void replace_verb(WireMessage& message, protocol::Verb from, protocol::Verb to) {
+template <class Is>
+void replace_verb(WireMessage& message, Is is, protocol::Verb to) {
   const auto decoded = protocol::decode(message.header);
   const auto* settle = decoded ? std::get_if<protocol::Settle>(&*decoded) : nullptr;
   if (settle == nullptr) return;
   protocol::Settle changed = *settle;
   for (protocol::Settle::Row& row : changed.rows) {
-    if (row.verb != from) continue;
+    if (!is(row)) continue;
     row.verb = to;
     row.delay_ms.reset();
     row.reason = {};
@@ -91,9 +108,18 @@ void mutate_to_peer(Mutation mutation, const HubTiming& promised, WireMessage& m
 
 void mutate_to_hub(Mutation mutation, WireMessage& message) {
   using protocol::Verb;
-  if (mutation == Mutation::forget_requeue) replace_verb(message, Verb::give_back, Verb::extend);
-  if (mutation == Mutation::forget_acks) replace_verb(message, Verb::ack, Verb::extend);
-  if (mutation == Mutation::nack_is_ack) replace_verb(message, Verb::nack, Verb::ack);
+  const auto every = [](Verb verb) {
+    return [verb](const protocol::Settle::Row& row) { return row.verb == verb; };
+  };
+  const auto some_acks = [](const protocol::Settle::Row& row) {
+    return row.verb == Verb::ack && row.offset % 16 == 0;
+  };
+  if (mutation == Mutation::forget_give_back) {
+    replace_verb(message, every(Verb::give_back), Verb::extend);
+  }
+  if (mutation == Mutation::forget_acks) replace_verb(message, every(Verb::ack), Verb::extend);
+  if (mutation == Mutation::acks_come_back) replace_verb(message, some_acks, Verb::give_back);
+  if (mutation == Mutation::nack_is_ack) replace_verb(message, every(Verb::nack), Verb::ack);
 }
 
 }  // namespace pawl::testing

@@ -21,18 +21,21 @@ enum class Mutation : std::uint8_t {
   // In the store.
   confirm_before_sync,   // durable commits are reported without the sync
   answer_before_commit,  // a commit is reported done before it is written: acks and confirms go out
-  torn_commits,          // a crash leaves half of a commit
-  forget_producers,      // the rows that tell duplicates are not written
-  last_sequence_only,    // of what a producer sent only the last number is kept, and all below it
-  forget_leases,         // leases are not written
-  forget_failures,       // what failed is written as if it had not
-  trim_one_more,         // with a chunk that is done the next one is deleted, too
-  lose_evacuated,        // what is moved out of a sparse chunk is not written
-  half_a_move,           // a message leaves its queue and does not arrive among the dead letters
-  keep_chunks,           // chunks that are done stay
+  settled_before_commit,  // so are those that hold no new messages, and only those
+  torn_commits,           // a crash leaves half of a commit
+  forget_producers,       // the rows that tell duplicates are not written
+  last_sequence_only,     // of what a producer sent only the last number is kept, and all below it
+  forget_leases,          // leases are not written
+  forget_failures,        // what failed is written as if it had not
+  trim_one_more,          // with a chunk that is done the next one is deleted, too
+  lose_evacuated,         // what is moved out of a sparse chunk is not written
+  half_a_move,            // a message leaves its queue and does not arrive among the dead letters
+  keep_chunks,            // chunks that are done stay
+  count_one_dead,         // of what was acked one counts as dead
   // On the wire: the hub does not see, or says, what is so.
-  forget_requeue,    // what workers give back stays leased
+  forget_give_back,  // what workers give back stays leased
   forget_acks,       // so does what they ack
+  acks_come_back,    // some of what they ack counts as given back
   nack_is_ack,       // a nack counts as an ack
   resumed_always,    // a session that the hub does not know is called resumed
   lease_never_ends,  // the hub's leases outlive their workers
@@ -44,7 +47,7 @@ enum class Mutation : std::uint8_t {
   // At the worker.
   believe_longer,  // workers believe in their leases for longer than the hub does
 };
-inline constexpr std::size_t mutations = 22;  // `none` included
+inline constexpr std::size_t mutations = 25;  // `none` included
 const char* name_of(Mutation mutation);
 Mutation mutation_named(const std::string& name);  // none if there is none of that name
 

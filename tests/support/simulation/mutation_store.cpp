@@ -45,19 +45,28 @@ class Before : public Store {
 
 class AnswersBeforeCommit final : public Before {
  public:
-  using Before::Before;
+  // With `settles_only` what holds new messages is answered when it is there.
+  AnswersBeforeCommit(Store& store, bool settles_only)
+      : Before(store), settles_only_(settles_only) {}
   void drain(std::vector<StoreEvent>& events) override {
     std::vector<StoreEvent> real;
     store_.drain(real);
     for (StoreEvent& event : std::exchange(early_, {})) events.push_back(std::move(event));
     for (StoreEvent& event : real) {
-      if (!std::holds_alternative<Committed>(event)) events.push_back(std::move(event));
+      const auto* done = std::get_if<Committed>(&event);
+      if (done == nullptr || told_.erase(done->tag) == 0) events.push_back(std::move(event));
     }
   }
 
  private:
-  void change(Commit& commit) override { early_.emplace_back(Committed{commit.tag}); }
+  void change(Commit& commit) override {
+    if (settles_only_ && commit.durable) return;
+    early_.emplace_back(Committed{commit.tag});
+    told_.insert(commit.tag);
+  }
+  bool settles_only_;
   std::vector<StoreEvent> early_;
+  std::set<std::uint64_t> told_;
 };
 
 // Drops rows of one kind.
@@ -105,6 +114,23 @@ class ForgetsFailures final : public Before {
       record->failures = record->deaths = 0;
       record->history.clear();
       put.value = records::encode(*record);
+    }
+  }
+};
+
+class CountsOneDead final : public Before {
+ public:
+  using Before::Before;
+
+ private:
+  void change(Commit& commit) override {
+    for (Put& put : commit.puts) {
+      if (!is_kind(put, records::counters_key(1))) continue;
+      auto row = records::decode_counters(bytes_of(put));
+      if (row->acked == 0) continue;
+      --row->acked;
+      ++row->dead;
+      put.value = records::encode(*row);
     }
   }
 };
@@ -173,14 +199,21 @@ class LosesEvacuated final : public Before {
 
 class MovesHalf final : public Before {
  public:
-  using Before::Before;
+  // Also of queues that a former process has made.
+  explicit MovesHalf(Store& store) : Before(store) {
+    const std::string first = records::queue_key("");
+    const auto page = store_.read_now({Space::state, first, first + '\xff', SIZE_MAX, 0});
+    for (const Row& row : page->rows) note(row.value.bytes());
+  }
 
  private:
+  void note(Bytes queue) {
+    const auto row = records::decode_queue(queue);
+    if (row->is_dead_letter) dead_letters_.insert(records::index_key(row->log, 0).substr(0, 7));
+  }
   void change(Commit& commit) override {
     for (const Put& put : commit.puts) {
-      if (!is_kind(put, records::queue_key(""))) continue;
-      const auto row = records::decode_queue(bytes_of(put));
-      if (row->is_dead_letter) dead_letters_.insert(records::index_key(row->log, 0).substr(0, 7));
+      if (is_kind(put, records::queue_key(""))) note(bytes_of(put));
     }
     std::set<std::string> lost;
     for (const Put& put : commit.puts) {
@@ -199,7 +232,8 @@ class MovesHalf final : public Before {
 
 std::unique_ptr<Store> mutated_store(Store& store, Mutation mutation) {
   switch (mutation) {
-    case Mutation::answer_before_commit: return std::make_unique<AnswersBeforeCommit>(store);
+    case Mutation::answer_before_commit: return std::make_unique<AnswersBeforeCommit>(store, false);
+    case Mutation::settled_before_commit: return std::make_unique<AnswersBeforeCommit>(store, true);
     case Mutation::forget_producers:
       return std::make_unique<Forgets>(store, records::producer_key(1, "p"));
     case Mutation::last_sequence_only: return std::make_unique<LastSequenceOnly>(store);
@@ -207,6 +241,7 @@ std::unique_ptr<Store> mutated_store(Store& store, Mutation mutation) {
     case Mutation::forget_failures: return std::make_unique<ForgetsFailures>(store);
     case Mutation::trim_one_more: return std::make_unique<TrimsOneMore>(store);
     case Mutation::keep_chunks: return std::make_unique<KeepsChunks>(store);
+    case Mutation::count_one_dead: return std::make_unique<CountsOneDead>(store);
     case Mutation::lose_evacuated: return std::make_unique<LosesEvacuated>(store);
     case Mutation::half_a_move: return std::make_unique<MovesHalf>(store);
     default: return nullptr;

@@ -62,6 +62,14 @@ void Oracle::place(const std::string& body, std::uint64_t offset) {
   if (std::next(at) != order.end() && std::next(at)->second < offset) out_of_order(*std::next(at));
 }
 
+void Oracle::without_rest() {
+  for (const auto& [body, message] : messages_) {
+    if (!message.is_lost()) continue;
+    complain("G1 " + body +
+             " was confirmed, and neither processed nor found dead: it does not come to rest");
+  }
+}
+
 void Oracle::at_rest(const Counters& hub) {
   for (const auto& [body, message] : messages_) {
     if (message.is_lost()) {

@@ -51,13 +51,22 @@ class Oracle {
   void sent_alone(const std::string& worker, const std::string& body) {
     sessions_[worker].sent_alone.insert(body);
   }
-  void answered(const std::string& worker, protocol::Verb verb, std::uint64_t offset, Instant now);
+  // A SETTLE as it leaves the worker, row by row.
+  void answered(const std::string& worker, std::uint64_t number, const protocol::Settle::Row& row,
+                Instant now);
+  // SETTLED as it reaches the worker.
+  void settled(const std::string& worker, std::uint64_t upto,
+               const std::vector<protocol::Settled::Exception>& exceptions);
   // It comes back on a new connection with these in hand: what else it was handed it has dropped.
   void resumes(const std::string& worker, const std::vector<protocol::Hello::Held>& held);
   // Its process died, or a hub did not know its session any more.
   void session_lost(const std::string& worker, Instant now);
   // What the hub had not synced may be gone: it may know less of a session than its worker.
   void store_was_cut();
+  void power_was_lost() {
+    ++power_losses_;
+    store_was_cut();
+  }
   // The hub's process has died. What it had just handed out alone may never have left it, which it
   // cannot know.
   void hub_was_lost() { ++hub_losses_; }
@@ -84,6 +93,8 @@ class Oracle {
     std::uint64_t accepted = 0, acked = 0, dead = 0, waiting = 0;
   };
   void at_rest(const Counters& hub);
+  // The network has healed, and however long one waits it does not come to rest.
+  void without_rest();
   void complain(const std::string& what);
 
   const std::string& fault() const { return fault_; }
@@ -109,6 +120,9 @@ class Oracle {
     std::uint64_t nacked_lease = 0;  // and lease: what came under an older one says nothing of it
     Instant nacked_at{};
     std::uint32_t failures_then = 0;
+    std::uint64_t last_lease = 0;     // the highest that it was handed out under
+    std::uint64_t settled_lease = 0;  // an ack or a reject under this one was answered as done
+    std::uint32_t settled_since = 0;  // in losses of power
   };
   // What a session was handed, by offset.
   struct Held {
@@ -118,9 +132,17 @@ class Oracle {
     std::uint64_t lease = 0;
     bool is_answered = false;
   };
+  // What a worker said of one message, and has no answer to.
+  struct Outcome {
+    std::uint64_t offset = 0, lease = 0;
+    protocol::Verb verb = protocol::Verb::ack;
+    bool is_late = false;  // it was handed out again before this was said
+  };
   struct Session {
     std::map<std::uint64_t, Held> held;
-    std::set<std::string> sent_alone;  // and perhaps never arrived
+    std::map<std::uint64_t, std::vector<Outcome>> outcomes;  // by the number of their SETTLE
+    std::vector<protocol::Settled::Exception> exceptions;    // of those that are not answered yet
+    std::set<std::string> sent_alone;                        // and perhaps never arrived
     bool is_uncertain = false;
     bool may_have_missed = false;
     std::uint64_t last_lease = 0;
@@ -141,6 +163,10 @@ class Oracle {
   std::uint32_t unseen_deaths(const Message& message) const {
     return message.suspect_since ? hub_losses_ - *message.suspect_since : 0;
   }
+  void answered_one(const std::string& worker, protocol::Verb verb, std::uint64_t offset,
+                    Instant now);
+  void is_done(const std::string& worker, const Outcome& outcome);
+  void check_not_settled(const std::string& body, const Message& message);
   void check_order(const std::string& worker, const std::string& body, const Handed& what);
   void check_attempt(const std::string& body, Message& message, const Handed& what, Instant now);
   void check_backoff(const std::string& body, const Message& message, const Handed& what,
@@ -160,6 +186,7 @@ class Oracle {
   std::map<std::string, Session> sessions_;
   std::size_t confirmed_ = 0;
   bool store_was_cut_ = false;
+  std::uint32_t power_losses_ = 0;
   std::uint32_t hub_losses_ = 0;
   Instant stood_still_until_{};
   std::size_t missed_ = 0;  // sessions that were lost with something on its way, perhaps

@@ -82,6 +82,8 @@ void Oracle::handed(const std::string& worker, const std::string& body, Handed w
                  std::to_string(what.offset));
   place(body, what.offset);
   Message& message = of(body);
+  message.last_lease = std::max(message.last_lease, what.lease);
+  check_not_settled(body, message);
   check_attempt(body, message, what, now);
   check_backoff(body, message, what, now);
   check_order(worker, body, what);
@@ -143,8 +145,8 @@ void Oracle::check_backoff(const std::string& body, const Message& message, cons
            std::to_string(least.count() / 1000) + " ms are the least");
 }
 
-void Oracle::answered(const std::string& worker, protocol::Verb verb, std::uint64_t offset,
-                      Instant now) {
+void Oracle::answered_one(const std::string& worker, protocol::Verb verb, std::uint64_t offset,
+                          Instant now) {
   Session& session = sessions_[worker];
   const auto found = session.held.find(offset);
   if (found == session.held.end() || found->second.is_answered) return;  // sent again
@@ -167,7 +169,9 @@ void Oracle::answered(const std::string& worker, protocol::Verb verb, std::uint6
 }
 
 void Oracle::resumes(const std::string& worker, const std::vector<protocol::Hello::Held>& held) {
-  std::erase_if(sessions_[worker].held, [&](const auto& one) {
+  Session& session = sessions_[worker];
+  session.exceptions.clear();  // what they are of is said again
+  std::erase_if(session.held, [&](const auto& one) {
     return !one.second.is_answered && std::none_of(held.begin(), held.end(), [&](const auto& kept) {
       return one.first >= kept.range.offset && one.first < kept.range.offset + kept.range.length;
     });

@@ -42,11 +42,16 @@ Now SimHub::read_clocks(Instant now) {
 
 bool SimHub::start(Instant now) {
   if (full_until_ <= now) heal();
-  if (store_.failed() && store().reopen().code != Code::ok) return false;
+  if (store_.failed() && store().reopen().code != Code::ok) {
+    why_not_ = "the disk is full";
+    return false;
+  }
   const std::string boot = "boot-" + std::to_string(machine_boots_);
   auto recovered = HubMachine::recover(config_, store(), entropy_, boot, read_clocks(now));
-  if (!recovered && store_.free_bytes() == 0) return false;
-  if (!recovered) throw std::runtime_error("the hub cannot start: " + recovered.fault().text);
+  if (!recovered) {
+    why_not_ = recovered.fault().text;
+    return false;
+  }
   clock_ = HubClock((*recovered)->time_floor(), wall_at(now, wall_ahead_), now);
   loop_.start(std::move(*recovered), store());
   commit_is_done_ = false;
@@ -172,9 +177,6 @@ SimHub::End SimHub::turn(Now now, const Send& send) {
 }
 
 SimHub::End SimHub::begin_anew(const Turn::Failure& failure, Now now, const Send& send) {
-  if (failure.must_end && failure.text.find("lacks one") != std::string::npos) {
-    fault_ = "G1 " + failure.text;
-  }
   std::vector<RoutedMessage> out;
   loop_.give_up(failure, out);
   if (failure.must_end) return End::process;

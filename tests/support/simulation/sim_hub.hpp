@@ -31,8 +31,9 @@ class SimHub {
   explicit SimHub(Options options);
 
   bool is_up() const { return loop_.is_started() || reopen_at_ != never; }
-  // False if the disk is full: its supervisor tries again.
+  // False if it cannot, which why_not() tells: its supervisor tries again.
   bool start(Instant now);
+  const std::string& why_not() const { return why_not_; }
   void kill();
   void power_cut();
   // Returns what could not be sent: nobody is connected any more.
@@ -94,7 +95,7 @@ class SimHub {
   std::string sealed_digest_;
   std::vector<Put> sealed_producers_;
   std::uint64_t commits_ = 0, turns_ = 0;
-  std::string fault_;
+  std::string fault_, why_not_;
 };
 
 }  // namespace pawl::testing

@@ -49,12 +49,17 @@ void SimWorker::receive(WireMessage message, Instant now) {
 // What reaches a process is handed to it, whatever becomes of it there.
 void SimWorker::note_received(const WireMessage& wire, Instant now) {
   const protocol::Command command = command_of(wire);
-  if (command != protocol::Command::welcome && command != protocol::Command::deliver) return;
+  if (command != protocol::Command::welcome && command != protocol::Command::deliver &&
+      command != protocol::Command::settled) {
+    return;
+  }
   const auto message = protocol::decode(wire.header);
   if (!message) return oracle_.complain("a hub sent: " + message.fault().text);
   if (is_undertaker()) return;
   const auto* welcome = std::get_if<protocol::Welcome>(&*message);
   if (welcome != nullptr && !welcome->resumed) oracle_.session_lost(name(), now);
+  const auto* settled = std::get_if<protocol::Settled>(&*message);
+  if (settled != nullptr) oracle_.settled(name(), settled->upto, settled->exceptions);
   const auto* deliver = std::get_if<protocol::Deliver>(&*message);
   if (deliver == nullptr) return;
   for (std::size_t i = 0; i < deliver->rows.size(); ++i) {
@@ -77,10 +82,9 @@ void SimWorker::note_sent(const WireMessage& wire, Instant now) {
   if (const auto* hello = std::get_if<protocol::Hello>(&*message)) {
     return oracle_.resumes(name(), hello->held);
   }
-  for (const protocol::Settle::Row& row : std::get<protocol::Settle>(*message).rows) {
-    for (std::uint64_t i = 0; i < row.length; ++i) {
-      oracle_.answered(name(), row.verb, row.offset + i, now);
-    }
+  const auto& settle = std::get<protocol::Settle>(*message);
+  for (const protocol::Settle::Row& row : settle.rows) {
+    oracle_.answered(name(), settle.number, row, now);
   }
 }
 

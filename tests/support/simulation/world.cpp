@@ -129,7 +129,7 @@ SimulationResult World::run() {
       step();
       if (healed_ && is_at_rest()) break;
     }
-    if (fault().empty() && now_ >= end_at) complaint_ = "it does not come to rest";
+    if (fault().empty() && now_ >= end_at) check_without_rest();
     if (fault().empty()) check_at_rest();
   } catch (const std::exception& error) {
     if (fault().empty()) complaint_ = error.what();
@@ -163,7 +163,7 @@ void World::step() {
     const bool is_up = process.hub->start(now_);
     process.back_at = is_up ? never : now_ + plan_.lease / 10;
     const std::string name = name_of_hub(plan_, static_cast<std::size_t>(&process - hubs_.data()));
-    trace(name + (is_up ? " is up" : " cannot start: the disk is full"));
+    trace(name + (is_up ? " is up" : " cannot start: " + process.hub->why_not()));
   }
   for (std::size_t i = 0; i < processes_.size(); ++i) {
     Process& process = processes_[i];
@@ -294,6 +294,13 @@ bool World::is_at_rest() {
   if (!quiet) rest_since_ = never;
   if (quiet && rest_since_ == never) rest_since_ = now_;
   return quiet && now_ - rest_since_ > plan_.lease * 4 + 2s;
+}
+
+void World::check_without_rest() {
+  for (const HubProcess& process : hubs_) {
+    for (const auto& [queue, oracle] : process.oracles) oracle->without_rest();
+  }
+  if (fault().empty()) complaint_ = "it does not come to rest";
 }
 
 void World::check_at_rest() {

@@ -59,6 +59,7 @@ class World {
   bool is_at_rest();
   std::string fault();
   void check_at_rest();
+  void check_without_rest();
   SimulationResult take_result();
 
   // world_faults.cpp

@@ -27,7 +27,7 @@ void World::do_hub_fault(const PlannedFault& fault) {
   switch (fault.kind) {
     case FaultKind::hub_killed: hub.kill(); return take_hub_down(fault.target, fault.lasts);
     case FaultKind::hub_loses_power:
-      cut();
+      for (const auto& [queue, oracle] : process.oracles) oracle->power_was_lost();
       hub.power_cut();
       return take_hub_down(fault.target, fault.lasts);
     case FaultKind::hub_restarted:
