@@ -98,6 +98,7 @@ void print_table(const SimulationResult& all, std::uint64_t runs, double minutes
   counted("dead letters", all.dead);
   counted("packets", all.packets);
   counted("commits", all.commits);
+  counted("turns of a hub too busy to read", all.deaf_turns);
   counted("faults injected", all.faults_injected());
   for (std::size_t i = 0; i < fault_kinds; ++i) {
     const std::string name = std::string("  ") + name_of(static_cast<FaultKind>(i));

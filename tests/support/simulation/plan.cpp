@@ -46,7 +46,9 @@ const KindAbout& about(FaultKind kind) {
 
 class Planner {
  public:
-  explicit Planner(std::uint64_t seed) : random_(seed * 7919 + 17) { plan_.seed = seed; }
+  explicit Planner(std::uint64_t seed) : random_(seed * 7919 + 17), late_random_(seed * 6007 + 5) {
+    plan_.seed = seed;
+  }
 
   Plan make() {
     // Mostly near what people use; up to an hour, so that what happens seldom by the clock (sweeps,
@@ -91,6 +93,7 @@ class Planner {
     HubConfig& config = planned.config;
     config.timing = {whole(plan_.lease), whole(plan_.lease / 5), whole(plan_.lease / 20)};
     config.seed = random_.next();
+    if (late_random_.below(3) == 0) planned.staged_bytes_max = 200 + late_random_.below(4000);
     const std::size_t queues = chance(3) ? 2 : 1;
     for (std::size_t i = 0; i < queues; ++i) {
       const std::string name = i == 0 ? "orders" : "mail";
@@ -161,6 +164,7 @@ class Planner {
   }
 
   Random random_;
+  Random late_random_;  // for what came later than the rest, whose seeds are to stay what they are
   Plan plan_;
 };
 

@@ -11,6 +11,7 @@
 
 #include "core/time.hpp"
 #include "patterns/hub/hub_machine.hpp"
+#include "patterns/hub/turn.hpp"
 
 namespace pawl::testing {
 
@@ -61,6 +62,8 @@ struct PlannedQueue {
 
 struct PlannedHub {
   HubConfig config;
+  // Its commits are full, and it deaf until the one under way is done, with so much.
+  std::size_t staged_bytes_max = Turn::staged_bytes_max;
   std::vector<PlannedQueue> queues;
 };
 

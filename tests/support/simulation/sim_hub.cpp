@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int turns_at_once_max = 1000;
+constexpr int idle_turns_at_once_max = 1000;  // it may take in little at a time
 
 FaultyStoreOptions store_options(const SimHub::Options& options) {
   FaultyStoreOptions store;
@@ -34,7 +34,8 @@ SimHub::SimHub(Options options)
       random_(options_.seed),
       store_(store_options(options_)),
       mutated_(mutated_store(store_, options_.mutation)),
-      entropy_(options_.seed + 2) {}
+      entropy_(options_.seed + 2),
+      loop_(options_.staged_bytes_max) {}
 
 Now SimHub::read_clocks(Instant now) {
   return {now, clock_.read(wall_at(now, wall_ahead_), now)};
@@ -121,7 +122,8 @@ SimHub::End SimHub::run(Instant now, const Send& send) {
     reopen_at_ = now + HubLoop::reopen_every;
     if (store().reopen().code != Code::ok || !start(now)) return End::none;
   }
-  for (int i = 0; i < turns_at_once_max; ++i) {
+  for (int idle_turns = 0; idle_turns < idle_turns_at_once_max; ++idle_turns) {
+    const std::size_t waiting = inbox_.size();
     if (commit_done_at_ <= now) {
       commit_done_at_ = never;
       commit_is_done_ = store_.complete_next();
@@ -131,6 +133,7 @@ SimHub::End SimHub::run(Instant now, const Send& send) {
     if (end != End::none) return end;
     plan_store(now);
     if (next_deadline() > now) return End::none;
+    if (inbox_.size() < waiting) idle_turns = 0;
   }
   throw std::runtime_error("the hub does not come to rest");
 }
@@ -146,7 +149,8 @@ void SimHub::send_all(std::vector<RoutedMessage> out, const Send& send) {
 void SimHub::plan_store(Instant now) {
   const auto unit = static_cast<std::uint64_t>(Duration(options_.config.timing.lease).count());
   const bool is_slow = now < slow_until_ || random_.below(40) == 0;
-  const std::uint64_t most = is_slow ? unit / 7 : unit / 250;
+  const bool stalls = now < slow_until_ && stalls_;
+  const std::uint64_t most = stalls ? unit * 3 / 2 : is_slow ? unit / 7 : unit / 250;
   const auto later = [&] { return now + Duration(static_cast<std::int64_t>(random_.below(most))); };
   if (store_.commits_held() > 0 && commit_done_at_ == never) commit_done_at_ = later();
   if (store_.reads_held() > 0 && read_done_at_ == never) read_done_at_ = later();
@@ -154,6 +158,7 @@ void SimHub::plan_store(Instant now) {
 
 SimHub::End SimHub::turn(Now now, const Send& send) {
   const std::size_t held = store_.commits_held();
+  if (!loop_.reads() && !inbox_.empty()) ++deaf_turns_;
   loop_.drain(now, [this](RoutedMessage& into) {
     if (inbox_.empty()) return false;
     into = std::move(inbox_.front());

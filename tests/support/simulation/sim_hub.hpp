@@ -23,6 +23,7 @@ class SimHub {
   struct Options {
     HubConfig config;
     std::uint64_t seed = 1;
+    std::size_t staged_bytes_max = Turn::staged_bytes_max;
     Mutation mutation = Mutation::none;
     // Of so many turns one is followed by a look at every invariant, and of so many commits one by
     // a reload of the rows. Both cost more than what they look at.
@@ -44,7 +45,8 @@ class SimHub {
   void fail_next_commit(bool sync_failed) { store_.fail_next_commit(sync_failed); }
   void fail_next_read() { store_.fail_next_read(); }
   void fill_disk_until(Instant until, bool to_the_last_byte);
-  void slow_disk_until(Instant until) { slow_until_ = until; }
+  // A commit takes a seventh of a lease at most, or up to one and a half leases.
+  void slow_disk_until(Instant until, bool stalls) { slow_until_ = until, stalls_ = stalls; }
   void jump_wall_clock(Duration by) { wall_ahead_ += by; }
   void heal();
 
@@ -63,6 +65,7 @@ class SimHub {
   // What a reload of the rows did not give back, or nothing.
   const std::string& fault() const { return fault_; }
   std::uint64_t commits() const { return commits_; }
+  std::uint64_t deaf_turns() const { return deaf_turns_; }
   std::size_t chunks_left() const { return store_.written().count(Space::chunks); }
   Oracle::Counters counters(const std::string& queue) const;
 
@@ -89,12 +92,13 @@ class SimHub {
   std::deque<RoutedMessage> inbox_;
   bool commit_is_done_ = false;  // and the machine does not know it yet
   Instant commit_done_at_ = never, read_done_at_ = never;
+  bool stalls_ = false;
   Instant slow_until_{}, full_until_ = never;
   Instant reopen_at_ = never;  // the store did not reopen: it is tried again
   Instant wake_at_{};
   std::string sealed_digest_;
   std::vector<Put> sealed_producers_;
-  std::uint64_t commits_ = 0, turns_ = 0;
+  std::uint64_t commits_ = 0, turns_ = 0, deaf_turns_ = 0;
   std::string fault_, why_not_;
 };
 

@@ -6,7 +6,8 @@
 namespace pawl::testing {
 
 std::string SimNetwork::connect(std::size_t peer) {
-  std::string connection = "c" + std::to_string(next_connection_++);
+  std::string connection =
+      'c' + std::to_string(peer) + '.' + std::to_string(links_.at(peer).next_connection++);
   connections_[connection].peer = peer;
   return connection;
 }
@@ -63,18 +64,21 @@ void SimNetwork::block(std::size_t peer, bool to_hub, Instant until) {
 }
 
 void SimNetwork::heal() {
-  for (Link& link : links_) link = {};
+  for (Link& link : links_) {
+    link.blocked_until = {};
+    link.slow_until = {};
+  }
 }
 
 void SimNetwork::send(Packet packet, Instant now, Instant not_before) {
   const auto found = connections_.find(packet.connection);
   if (found == connections_.end() || found->second.closed) return;
-  const Link& link = links_[found->second.peer];
+  Link& link = links_[found->second.peer];
   const std::size_t direction = packet.to_hub ? 1 : 0;
   Instant& last = found->second.last[direction];
-  const bool is_slow = now < link.slow_until || random_.below(50) == 0;
+  const bool is_slow = now < link.slow_until || link.random.below(50) == 0;
   const auto most = static_cast<std::uint64_t>(unit_.count()) / (is_slow ? 20 : 300);
-  const Duration delay(static_cast<std::int64_t>(100 + random_.below(most)));
+  const Duration delay(static_cast<std::int64_t>(100 + link.random.below(most)));
   last = std::max({last, now + delay, not_before, link.blocked_until[direction]});
   under_way_.emplace(Moment(last, next_packet_++), std::move(packet));
 }

@@ -20,9 +20,11 @@ namespace pawl::testing {
 
 class SimNetwork {
  public:
-  // Delays grow with `unit`, a lease: three of a thousand at most, seldom one of twenty.
-  SimNetwork(std::uint64_t seed, Duration unit, std::size_t peers)
-      : random_(seed), unit_(unit), links_(peers) {}
+  // Delays grow with `unit`, a lease: three of a thousand at most, seldom one of twenty. Each peer
+  // has a seed of its own: without one of them the others' packets take as long as with it.
+  SimNetwork(Duration unit, const std::vector<std::uint64_t>& seeds) : unit_(unit) {
+    for (const std::uint64_t seed : seeds) links_.emplace_back(seed);
+  }
 
   struct Packet {
     std::string connection;
@@ -60,15 +62,18 @@ class SimNetwork {
     std::array<Instant, 2> last{};  // arrivals: to the peer, to the hub
   };
   struct Link {
+    explicit Link(std::uint64_t seed) : random(seed) {}
+
+    Random random;
     std::array<Instant, 2> blocked_until{};
     Instant slow_until{};
+    std::uint64_t next_connection = 1;
   };
   using Moment = std::pair<Instant, std::uint64_t>;
 
-  Random random_;
   Duration unit_;
   std::vector<Link> links_;
-  std::uint64_t next_connection_ = 1, next_packet_ = 1;
+  std::uint64_t next_packet_ = 1;
   std::map<std::string, Connection> connections_;
   std::map<Moment, Packet> under_way_;
 };

@@ -17,6 +17,7 @@ void SimulationResult::add(const SimulationResult& other) {
   processed_twice += other.processed_twice;
   dead += other.dead;
   commits += other.commits;
+  deaf_turns += other.deaf_turns;
   packets += other.packets;
   poisoned += other.poisoned;
   simulated += other.simulated;

@@ -28,7 +28,8 @@ struct SimulationResult {
   std::string trace;  // the last events before it
   std::size_t confirmed = 0, processed = 0, processed_twice = 0, dead = 0;
   std::uint64_t commits = 0, packets = 0;
-  std::uint64_t poisoned = 0;  // workers killed by a message: load, which the hub is to bear
+  std::uint64_t deaf_turns = 0;  // of hubs that did not read what had come: their commit was full
+  std::uint64_t poisoned = 0;    // workers killed by a message: load, which the hub is to bear
   std::chrono::microseconds simulated{};
   std::array<std::uint64_t, fault_kinds> faults{};
 

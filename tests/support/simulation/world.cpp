@@ -15,13 +15,18 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t trace_lines_max = 60;
 
+std::vector<std::uint64_t> seeds_of(const std::vector<PlannedPeer>& peers) {
+  std::vector<std::uint64_t> seeds;
+  for (const PlannedPeer& peer : peers) seeds.push_back(peer.seed * 31 + 7);
+  return seeds;
+}
+
 }  // namespace
 
 World::World(const Plan& plan, const SimulationOptions& options)
     : plan_(plan),
       options_(options),
-      random_(plan.seed * 31 + 7),
-      network_(plan.seed * 104'729, plan.lease, plan.peers.size()),
+      network_(plan.lease, seeds_of(plan.peers)),
       hubs_(plan.hubs.size()),
       processes_(plan.peers.size()),
       next_fault_(plan.faults.begin()) {
@@ -33,8 +38,10 @@ World::World(const Plan& plan, const SimulationOptions& options)
 void World::add_hub(std::size_t index) {
   const PlannedHub& planned = plan_.hubs[index];
   HubProcess& process = hubs_[index];
+  process.random = Random(plan_.seed * 31 + index);
   SimHub::Options options;
   options.config = planned.config;
+  options.staged_bytes_max = planned.staged_bytes_max;
   options.seed = plan_.seed * 5 + index;
   options.mutation = options_.mutation;
   options.check_every = options_.check_every;
@@ -57,6 +64,7 @@ Oracle& World::oracle_of(const PlannedPeer& peer) {
 void World::add_peer(std::size_t index) {
   const PlannedPeer& planned = plan_.peers[index];
   Process& process = processes_[index];
+  process.random = Random(planned.seed * 17 + 3);
   Oracle& oracle = oracle_of(planned);
   if (planned.role == PeerRole::producer) {
     process.peer = std::make_unique<SimProducer>(planned, plan_.lease, around(index), oracle);
@@ -69,7 +77,7 @@ void World::add_peer(std::size_t index) {
     }
     worker->on_poison = [this, index] {
       ++result_.poisoned;
-      kill_peer(index, plan_.lease / 20 + up_to(plan_.lease / 3));
+      kill_peer(index, plan_.lease / 20 + up_to(plan_.lease / 3, processes_[index].random));
     };
     if (options_.mutation == Mutation::believe_longer) {
       worker->believes_longer_by = plan_.lease * 5;
@@ -143,6 +151,7 @@ SimulationResult World::take_result() {
   result_.simulated = now_.time_since_epoch();
   for (const HubProcess& process : hubs_) {
     result_.commits += process.hub->commits();
+    result_.deaf_turns += process.hub->deaf_turns();
     for (const auto& [queue, oracle] : process.oracles) {
       result_.confirmed += oracle->confirmed_count();
       result_.processed += oracle->processed_count();
@@ -246,7 +255,7 @@ void World::run_hub(std::size_t index) {
   trace(name + (end == SimHub::End::process ? " ends by itself" : " opens its store anew"));
   if (end != SimHub::End::process) return;
   hub.kill();
-  take_hub_down(index, plan_.lease / 50 + up_to(plan_.lease / 2));
+  take_hub_down(index, plan_.lease / 50 + up_to(plan_.lease / 2, process.random));
 }
 
 void World::note_alone(std::size_t peer, const WireMessage& message) {

@@ -27,7 +27,9 @@ class World {
   SimulationResult run();
 
  private:
+  // Each has luck of its own, so that without one of them the others' stays as it is.
   struct Process {
+    Random random{0};
     std::unique_ptr<SimPeer> peer;
     std::string connection;
     Instant back_at = never;          // when it is started again
@@ -36,6 +38,7 @@ class World {
     std::deque<WireMessage> waiting;  // arrived while it was stopped
   };
   struct HubProcess {
+    Random random{0};
     std::unique_ptr<SimHub> hub;
     Instant back_at = never;
     Instant stopped_until{};
@@ -74,14 +77,13 @@ class World {
 
   void trace(const std::string& what);
   void count(FaultKind kind) { ++result_.faults[static_cast<std::size_t>(kind)]; }
-  Duration up_to(Duration most) {
+  static Duration up_to(Duration most, Random& random) {
     return Duration(
-        static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(most.count()))));
+        static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most.count()))));
   }
 
   const Plan& plan_;
   SimulationOptions options_;
-  Random random_;
   SimNetwork network_;
   std::vector<HubProcess> hubs_;
   std::vector<Process> processes_;

@@ -43,7 +43,7 @@ void World::do_hub_fault(const PlannedFault& fault) {
     case FaultKind::read_fails: return hub.fail_next_read();
     case FaultKind::disk_at_reserve: return hub.fill_disk_until(now_ + fault.lasts, false);
     case FaultKind::disk_full: cut(); return hub.fill_disk_until(now_ + fault.lasts, true);
-    default: return hub.slow_disk_until(now_ + fault.lasts);
+    default: return hub.slow_disk_until(now_ + fault.lasts, fault.choice % 3 == 0);
   }
 }
 
@@ -110,7 +110,7 @@ void World::lose_connection(std::size_t index) {
   process.waiting.clear();
   if (!process.peer->is_alive()) return;
   process.connection = network_.connect(index);
-  if (random_.below(3) == 0) return;
+  if (process.random.below(3) == 0) return;
   process.peer->lose_socket(now_);
   process.stirred = true;
 }
