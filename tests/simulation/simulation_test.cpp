@@ -69,6 +69,7 @@ TEST_CASE("G1-G7 no promise is broken by faults of every kind: fixed seeds") {
   CHECK(all.processed_twice > 0);
   CHECK(all.dead > 100);
   CHECK(all.poisoned > 10);
+  CHECK(all.deaf_turns > 0);
   for (std::size_t i = 0; i < fault_kinds; ++i) {
     INFO(name_of(static_cast<FaultKind>(i)));
     CHECK(all.faults[i] > 0);

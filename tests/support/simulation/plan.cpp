@@ -52,7 +52,8 @@ class Planner {
 
   Plan make() {
     // Mostly near what people use; up to an hour, so that what happens seldom by the clock (sweeps,
-    // prunes, rows of idle producers) happens too.
+    // prunes) happens too. Rows of producers that were idle for a week are not among that: no run
+    // lasts so long, and a shorter age would be a promise less (G5) for those that come back late.
     const double exponent = chance(3) ? 2.0 + fraction() * 2.08 : fraction() * 1.5;
     plan_.lease = std::chrono::ceil<std::chrono::milliseconds>(
         std::chrono::duration<double, std::milli>(300.0 * std::pow(10.0, exponent)));
