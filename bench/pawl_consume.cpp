@@ -106,7 +106,7 @@ void work(pawl::Worker& worker, Tally& tally, const Failing& failing) {
     worker.run([&](const pawl::Delivery& delivery) { tally.add(delivery); });
     return;
   }
-  worker.run([&](const pawl::Delivery& delivery) -> pawl::BatchOutcome {
+  worker.run([&](const pawl::Delivery& delivery) -> pawl::HandlerOutcome {
     if (failing.at(delivery)) {
       return {pawl::Verdict::nack, "as the bench wants it", failing.delay};
     }

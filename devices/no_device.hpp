@@ -6,8 +6,8 @@
 
 namespace pawl::devices {
 
-// "no device at ENDPOINT" and the words, and that its name does not resolve if that is why. Asks
-// the resolver, and so may take its time: only when all else is over.
+// "no device at ENDPOINT" and the words, and that its name does not resolve if that is why. Waits a
+// second at most for the resolver.
 std::string no_device_at(const std::string& endpoint, const std::string& words = "");
 
 }  // namespace pawl::devices

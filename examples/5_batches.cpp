@@ -22,7 +22,7 @@ int main() {
   int retried = 0;
   pawl::Worker worker{{.endpoint = "inproc://batches", .queue = "rows"}};
   worker.run_batch(
-      [&](std::span<const pawl::Delivery> batch, std::span<pawl::BatchOutcome> outcomes) {
+      [&](std::span<const pawl::Delivery> batch, std::span<pawl::HandlerOutcome> outcomes) {
         ++batches;
         for (std::size_t i = 0; i < batch.size(); ++i) {
           if (batch[i].text() == "row 500" && batch[i].attempt() == 1) {

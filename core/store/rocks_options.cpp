@@ -84,7 +84,8 @@ rocksdb::ColumnFamilyOptions rocks_chunks_options(const RocksBudget& budget) {
 rocksdb::ColumnFamilyOptions rocks_state_options(const RocksBudget& budget) {
   rocksdb::ColumnFamilyOptions family = family_options(budget.state_memtable_bytes);
   // A commit's rows ascend within a kind, the first byte of a key: each insertion begins where the
-  // last one of its kind ended. Of longer prefixes there would be many, at 250 bytes each.
+  // last one of its kind ended (RocksDB ignores it where writes are concurrent). Of longer prefixes
+  // there would be many, at 250 bytes each.
   family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options()));
   return family;

@@ -90,7 +90,7 @@ class Store {
   virtual protocol::Durability durability() const = 0;
 
   // Whether a later hub will read these rows. If not, a hub leaves out those that only recovery
-  // reads: a third of what a failing message costs it.
+  // reads: half of what a failing message costs it.
   virtual bool is_read_again() const { return true; }
 
   // Queues a commit. Commits become visible and durable in the order of submission; several may be

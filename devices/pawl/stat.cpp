@@ -26,7 +26,7 @@ bool show(const StatArguments& arguments) {
   if (!stat) {
     const std::string why = stat.fault().code == Code::gone
                                 ? no_device_at(arguments.endpoint, ", no answer in 5 s")
-                                : arguments.endpoint + ": " + stat.fault().text;
+                                : arguments.endpoint + ": " + printable(stat.fault().text);
     std::fprintf(stderr, "pawl stat: %s\n", why.c_str());
     return false;
   }

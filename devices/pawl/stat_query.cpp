@@ -33,7 +33,7 @@ class Asker {
   template <class Wanted>
   Result<Wanted> await() {
     for (;;) {
-      while (socket_.receive(received_)) {
+      while (Clock::now() < until_ && socket_.receive(received_)) {
         auto decoded = protocol::decode(received_.header);
         if (!decoded) return decoded.fault();
         if (auto* wanted = std::get_if<Wanted>(&*decoded)) return std::move(*wanted);
@@ -84,7 +84,7 @@ Result<Json> query_stat(const std::string& endpoint, std::chrono::milliseconds d
     const auto& frames = asker.received().frames;
     if (frames.size() != 1) return Fault{Code::bad_frame, "a REPLY without its frame"};
     bytes += frames.front().size;
-    if (bytes > stat_bytes_max) return Fault{Code::too_large, "REPLYs of more than 64 MiB"};
+    if (bytes > stat_bytes_max) return Fault{Code::too_large, "REPLYs of more than 32 MiB"};
     Fault fault = add_stat_page(frames.front().bytes(), gathered, last);
     if (fault.code != Code::ok) return fault;
     if (!reply->more || last == before) break;

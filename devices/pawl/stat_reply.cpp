@@ -2,8 +2,11 @@
 #include "devices/pawl/stat_reply.hpp"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/chunk/pack_cursor.hpp"
+#include "core/limits.hpp"
+#include "core/protocol/names.hpp"
 
 namespace pawl::devices {
 
@@ -25,12 +28,20 @@ Fault add_stat_page(Bytes page, Json& gathered, std::string& last) {
     return {Code::bad_frame, "a REPLY whose device is no map"};
   }
   if (device != said.end()) gathered["device"] = *device;
+  Json& all = gathered["queues"];
+  if (all.size() + queues->size() > limits::queues_max) {
+    return {Code::too_large, "REPLYs of more queues than a device can have"};
+  }
   for (const Json& queue : *queues) {
-    if (!queue.is_object() || !queue.contains("name") || !queue["name"].is_string()) {
+    const auto name = queue.is_object() ? queue.find("name") : queue.end();
+    if (name == queue.end() || !name->is_string()) {
       return {Code::bad_frame, "a REPLY with a queue that has no name"};
     }
-    gathered["queues"].push_back(queue);
-    last = queue["name"].get<std::string>();
+    auto text = name->get<std::string>();
+    if (Fault fault = protocol::check_queue_name(text); fault.code != Code::ok) return fault;
+    if (text <= last) return {Code::bad_frame, "a REPLY whose queues are not in order"};
+    last = std::move(text);
+    all.push_back(queue);
   }
   return {};
 }

@@ -15,12 +15,12 @@ namespace pawl::devices {
 using Json = nlohmann::ordered_json;
 
 // A page's frame, and all pages together: a queue takes some 300 bytes, and a hub has at most
-// 65,536.
+// limits::queues_max.
 inline constexpr std::size_t stat_page_bytes_max = 1 << 20;
-inline constexpr std::size_t stat_bytes_max = 64 << 20;
+inline constexpr std::size_t stat_bytes_max = 32 << 20;
 
 // Adds one page to `gathered`, {"device": {…}, "queues": [{…}, …]}; `last` becomes the name of its
-// last queue, where the next page begins.
+// last queue, where the next page begins: names ascend, over all pages.
 Fault add_stat_page(Bytes page, Json& gathered, std::string& last);
 
 }  // namespace pawl::devices

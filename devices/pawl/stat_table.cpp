@@ -32,16 +32,8 @@ constexpr Column columns[] = {
 constexpr double number_max = 9007199254740992.0;
 constexpr std::size_t cell_bytes_max = 128;
 
-// A hub's words go to a terminal: no bytes that are no text, and none that steer it.
-std::string printable(std::string_view text) {
-  std::string clean = clean_text(text, cell_bytes_max);
-  std::replace_if(
-      clean.begin(), clean.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '?');
-  return clean;
-}
-
 std::string as_text(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return value.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 std::string cell(const Json& queue, const Column& column) {
@@ -60,7 +52,32 @@ void append_padded(std::string& text, const std::string& value, std::size_t widt
   text += left ? value + padding : padding + value;
 }
 
+// The length of a character at `at` that steers: controls of ASCII and of Latin-1 (C2 80 … 9F), and
+// those of the direction of text (U+202A … 2E, U+2066 … 69). 0: it is none.
+std::size_t steering(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+  };
+  if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
+  if (byte(0) == 0xc2 && byte(1) < 0xa0) return 2;
+  if (byte(0) != 0xe2) return 0;
+  const bool turns = byte(1) == 0x80 && byte(2) >= 0xaa && byte(2) <= 0xae;
+  const bool isolates = byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9;
+  return turns || isolates ? 3 : 0;
+}
+
 }  // namespace
+
+std::string printable(std::string_view text) {
+  const std::string clean = clean_text(text, cell_bytes_max);
+  std::string shown;
+  for (std::size_t at = 0; at < clean.size();) {
+    const std::size_t length = steering(clean, at);
+    shown += length == 0 ? clean[at] : '?';
+    at += std::max<std::size_t>(length, 1);
+  }
+  return shown;
+}
 
 std::string json_line(const Json& stat) {
   return as_text(stat) + '\n';

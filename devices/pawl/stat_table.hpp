@@ -3,11 +3,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "devices/pawl/stat_reply.hpp"
 
 namespace pawl::devices {
 
+// A device's words, cut to 128 bytes, without what would steer a terminal or turn its text around.
+std::string printable(std::string_view text);
+
+// Everything beyond plain ASCII is escaped.
 std::string json_line(const Json& stat);
 std::string table_of(const Json& stat);
 

@@ -142,7 +142,7 @@ class Print {
   explicit Print(WorkControl& control) : control_(control) {}
 
   // What was not written to its end goes back.
-  void operator()(std::span<const Delivery> batch, std::span<BatchOutcome> outcomes) {
+  void operator()(std::span<const Delivery> batch, std::span<HandlerOutcome> outcomes) {
     text_.clear();
     ends_.clear();
     for (const Delivery& delivery : batch) {

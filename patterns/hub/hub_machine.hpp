@@ -309,7 +309,7 @@ class HubMachine {
   std::uint64_t free_bytes_ = UINT64_MAX;
   std::size_t staged_bytes_ = 0;
   std::size_t gated_bytes_ = 0;
-  bool is_recovered_ = true;  // from its rows, by a later hub: else those are left out
+  bool keeps_rows_ = true;  // that only a later hub would read
   Instant started_at_{};
   Instant last_turn_{};
   Duration expected_sleep_ = Duration::max() / 2;

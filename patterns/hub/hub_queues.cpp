@@ -44,7 +44,7 @@ Queue& HubMachine::make_queue(std::string_view name) {
   touched_.insert(id);
   Queue& queue = queues_.try_emplace(id, id, std::string(name), policy).first->second;
   queue.is_dead_letter = is_default_dead_letter(name);
-  if (!is_recovered_) queue.group.leave_rows_out();
+  if (!keeps_rows_) queue.group.leave_rows_out();
   return queue;
 }
 

@@ -78,7 +78,7 @@ Result<std::unique_ptr<HubMachine>> HubMachine::recover(HubConfig config, Store&
                                                         Now now) {
   std::unique_ptr<HubMachine> hub(new HubMachine(std::move(config), entropy));
   hub->config_.durability = store.durability();
-  hub->is_recovered_ = store.is_read_again();
+  hub->keeps_rows_ = store.is_read_again();
   hub->now_ = now;
   hub->started_at_ = hub->last_turn_ = now.mono;
   if (Fault fault = hub->read_hub_row(store, std::move(machine_boot)); fault.code != Code::ok) {
@@ -98,6 +98,7 @@ Fault HubMachine::read_hub_row(Store& store, std::string machine_boot) {
   const std::string key = records::hub_key();
   const Result<Page> page = store.read_now({Space::state, key, key + '\0', 1, 0});
   if (!page) return page.fault();
+  PAWL_CHECK(page->rows.empty() || keeps_rows_);  // what was left out cannot be read again
   if (page->rows.empty()) {
     hub_row_.store_id = entropy_.bytes16();
     hub_row_.clean = true;

@@ -47,8 +47,7 @@ HubMachine::Sealed HubMachine::seal(Now now) {
   write_session_rows(sealed.commit);
   answer_peers();
   sealed.commit.durable = sealed.commit.durable || std::exchange(force_durable_, false);
-  if (is_recovered_ && !sealed.commit.empty() &&
-      now.hub - hub_row_.time_floor >= time_floor_every) {
+  if (keeps_rows_ && !sealed.commit.empty() && now.hub - hub_row_.time_floor >= time_floor_every) {
     hub_row_.time_floor = now.hub;
     sealed.commit.puts.push_back({Space::state, records::hub_key(), records::encode(hub_row_)});
   }
@@ -88,7 +87,7 @@ void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {
   queue.take_off_settled();
   const std::size_t failing = queue.group.failing_bytes();
   failing_bytes_ += failing - std::exchange(queue.failing_seen, failing);
-  if (is_recovered_) write_counters(queue, commit);
+  if (keeps_rows_) write_counters(queue, commit);
   const auto due = queue.group.next_due();
   if (due == queue.due_at) return;
   if (queue.due_at) due_.erase({*queue.due_at, id});
@@ -131,13 +130,13 @@ void HubMachine::write_session_rows(Commit& commit) {
   for (const SessionId id : dirty_sessions_) {
     Session& session = sessions_.at(id);
     session.has_row = true;
-    if (!is_recovered_) continue;
+    if (!keeps_rows_) continue;
     const records::SessionRow row{session.token, session.peer, session.slots};
     commit.puts.push_back({Space::state, records::session_key(id), records::encode(row)});
   }
   dirty_sessions_.clear();
   for (const SessionId id : gone_rows_) {
-    if (is_recovered_) commit.deletes.push_back({Space::state, records::session_key(id)});
+    if (keeps_rows_) commit.deletes.push_back({Space::state, records::session_key(id)});
   }
   gone_rows_.clear();
 }

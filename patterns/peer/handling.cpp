@@ -17,7 +17,7 @@ using detail::Lease;
 
 // Return is an ack, a throw is what its type says. Nothing passes this.
 template <class Call>
-BatchOutcome outcome_of(Call&& call) {
+HandlerOutcome outcome_of(Call&& call) {
   try {
     if constexpr (std::is_void_v<decltype(call())>) {
       call();
@@ -49,7 +49,7 @@ protocol::Verb verb_of(Verdict verdict) {
 }
 
 Finished finished(const Lease& lease, std::uint32_t first, std::uint32_t count,
-                  const BatchOutcome& outcome) {
+                  const HandlerOutcome& outcome) {
   return {lease.hand.id, first, count, verb_of(outcome.verdict), delay_ms_of(outcome.delay),
           outcome.reason};
 }
@@ -72,7 +72,7 @@ bool may_begin(const Bench& bench, std::int64_t now_us) {
 template <class AnyHandler>
 bool handle_one(Bench& bench, Lease& lease, Delivery& delivery, std::uint32_t index,
                 const AnyHandler& handler) {
-  BatchOutcome outcome;
+  HandlerOutcome outcome;
   if (auto problem = DeliveryAccess::check_meta(delivery)) {
     outcome = {Verdict::reject, std::move(*problem), {}};
   } else {
@@ -103,7 +103,7 @@ void work_hand(Bench& bench, Lease& lease, const AnyHandler& handler) {
 
 struct Batch {
   std::vector<Delivery> deliveries;
-  std::vector<BatchOutcome> outcomes;
+  std::vector<HandlerOutcome> outcomes;
   std::vector<std::pair<Lease*, std::uint32_t>> origins;
 
   void clear() {
@@ -138,8 +138,8 @@ void begin_batch(Bench& bench, const std::vector<LeaseRef>& hands, std::int64_t 
 // Neighbours with the same outcome are one report.
 void report_batch(Bench& bench, const Batch& batch) {
   const auto same = [&](std::size_t a, std::size_t b) {
-    const BatchOutcome& x = batch.outcomes[a];
-    const BatchOutcome& y = batch.outcomes[b];
+    const HandlerOutcome& x = batch.outcomes[a];
+    const HandlerOutcome& y = batch.outcomes[b];
     return batch.origins[a].first == batch.origins[b].first &&
            batch.origins[a].second + (b - a) == batch.origins[b].second && x.verdict == y.verdict &&
            x.delay == y.delay && x.reason == y.reason;
@@ -160,7 +160,7 @@ void work_batch(Bench& bench, const std::vector<LeaseRef>& hands, const BatchHan
   if (!may_begin(bench, now_us)) return;  // what is not begun goes back
   begin_batch(bench, hands, now_us, batch);
   if (batch.deliveries.empty()) return;
-  const BatchOutcome whole =
+  const HandlerOutcome whole =
       outcome_of([&] { handler(batch.deliveries, std::span(batch.outcomes)); });
   if (whole.verdict != Verdict::ack) {
     std::fill(batch.outcomes.begin(), batch.outcomes.end(), whole);
@@ -200,6 +200,15 @@ RunEnd run_each(Bench& bench, const AnyHandler& handler) {
   });
 }
 
+void settle(Delivery& delivery, const HandlerOutcome& outcome) {
+  switch (outcome.verdict) {
+    case Verdict::ack: delivery.ack(); break;
+    case Verdict::nack: delivery.nack(outcome.reason, outcome.delay); break;
+    case Verdict::reject: delivery.reject(outcome.reason); break;
+    case Verdict::give_back: delivery.give_back(outcome.delay); break;
+  }
+}
+
 }  // namespace
 
 // Each holds the bench itself: a handler may still run when the worker is gone.
@@ -224,13 +233,11 @@ RunEnd run_batches(std::shared_ptr<Bench> bench, const BatchHandler& handler) {
 }
 
 void handle(Delivery& delivery, const Handler& handler) {
-  const BatchOutcome outcome = outcome_of([&] { handler(delivery); });
-  switch (outcome.verdict) {
-    case Verdict::ack: delivery.ack(); break;
-    case Verdict::nack: delivery.nack(outcome.reason, outcome.delay); break;
-    case Verdict::reject: delivery.reject(outcome.reason); break;
-    case Verdict::give_back: delivery.give_back(outcome.delay); break;
-  }
+  settle(delivery, outcome_of([&] { handler(delivery); }));
+}
+
+void handle(Delivery& delivery, const DecidingHandler& handler) {
+  settle(delivery, outcome_of([&] { return handler(delivery); }));
 }
 
 }  // namespace pawl::peer

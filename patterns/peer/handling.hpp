@@ -17,5 +17,6 @@ RunEnd run_batches(std::shared_ptr<Bench> bench, const BatchHandler& handler);
 
 // Calls the handler on a pulled delivery and settles it.
 void handle(Delivery& delivery, const Handler& handler);
+void handle(Delivery& delivery, const DecidingHandler& handler);
 
 }  // namespace pawl::peer

@@ -36,14 +36,14 @@ Worker::~Worker() {
 }
 
 // The bench outlives this Worker for as long as its handlers run.
-RunEnd Worker::run(const Handler& handler) {
+RunEnd Worker::run_each(const Handler& handler) {
   const std::shared_ptr<peer::Bench> bench = shell_->loop.bench();
   const RunEnd end = peer::run_singly(bench, handler);
   bench->throw_if_refused();
   return end;
 }
 
-RunEnd Worker::run(const DecidingHandler& handler) {
+RunEnd Worker::run_each(const DecidingHandler& handler) {
   const std::shared_ptr<peer::Bench> bench = shell_->loop.bench();
   const RunEnd end = peer::run_singly(bench, handler);
   bench->throw_if_refused();
@@ -80,16 +80,30 @@ std::optional<Delivery> Worker::poll() {
   return delivery;
 }
 
-std::size_t Worker::poll(const Handler& handler, std::size_t messages_max) {
+namespace {
+
+template <class AnyHandler>
+std::size_t handle_at_hand(peer::Bench& bench, const AnyHandler& handler,
+                           std::size_t messages_max) {
   std::size_t count = 0;
   while (count < messages_max) {
-    auto delivery = shell_->bench().try_pull();
+    auto delivery = bench.try_pull();
     if (!delivery) break;
     peer::handle(*delivery, handler);
     ++count;
   }
-  shell_->bench().settle_fd();
+  bench.settle_fd();
   return count;
+}
+
+}  // namespace
+
+std::size_t Worker::poll_each(const Handler& handler, std::size_t messages_max) {
+  return handle_at_hand(shell_->bench(), handler, messages_max);
+}
+
+std::size_t Worker::poll_each(const DecidingHandler& handler, std::size_t messages_max) {
+  return handle_at_hand(shell_->bench(), handler, messages_max);
 }
 
 NextDelivery Worker::next() {

@@ -240,7 +240,7 @@ void Group::reindex(Chunks::iterator chunk) {
   if (const bool sparse = is_sparse(active); sparse != std::exchange(active.is_sparse, sparse)) {
     sparse ? void(sparse_.insert(chunk->first)) : void(sparse_.erase(chunk->first));
   }
-  if (has_rows_ && !std::exchange(active.is_dirty, true)) dirty_chunks_.insert(chunk->first);
+  if (keeps_rows_ && !std::exchange(active.is_dirty, true)) dirty_chunks_.insert(chunk->first);
 }
 
 bool Group::is_sparse(const ActiveChunk& chunk) const {
@@ -258,7 +258,7 @@ void Group::finish_if_done(Chunks::iterator chunk) {
 FailingMessage& Group::record(std::uint64_t offset) {
   const auto [at, made] = failing_.try_emplace(offset);
   if (made) failing_bytes_ += counted_bytes(at->second);
-  if (has_rows_) dirty_records_.insert(offset);
+  if (keeps_rows_) dirty_records_.insert(offset);
   return at->second;
 }
 
@@ -274,7 +274,7 @@ void Group::forget_record(std::uint64_t offset) {
   if (record == failing_.end()) return;
   failing_bytes_ -= counted_bytes(record->second);
   failing_.erase(record);
-  if (has_rows_) dirty_records_.insert(offset);
+  if (keeps_rows_) dirty_records_.insert(offset);
 }
 
 // Takes a message with a record out of the index of the state it is leaving: that of its run, if

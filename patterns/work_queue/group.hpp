@@ -49,7 +49,7 @@ class Group {
  public:
   explicit Group(records::LogId log) : log_(log) {}
   // From the start: nobody will restore this group from its rows.
-  void leave_rows_out() { has_rows_ = false; }
+  void leave_rows_out();
 
   // A run that could be handed out now.
   struct Candidate {
@@ -228,7 +228,7 @@ class Group {
   std::map<LeaseId, Lease> leases_;
   std::map<SessionId, std::uint64_t> held_by_;
 
-  bool has_rows_ = true;
+  bool keeps_rows_ = true;
   std::vector<Holder> ended_;
   std::vector<ChunkRef> finished_;
   std::set<std::uint64_t> dirty_chunks_;

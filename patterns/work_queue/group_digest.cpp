@@ -67,6 +67,7 @@ std::string Group::digest() const {
 void Group::check_invariants() const {
   std::array<std::uint64_t, 6> totals{};
   std::size_t in_runs = 0;  // failure records that a run stands for
+  std::size_t ready = 0, sparse = 0;
   for (const auto& [offset, chunk] : active_) {
     PAWL_CHECK(offset == chunk.ref.offset);
     check_chunk(chunk);
@@ -76,8 +77,13 @@ void Group::check_invariants() const {
     }
     const bool has_ready = chunk.runs.count(RunState::ready) > 0;
     PAWL_CHECK(has_ready == (ready_chunks_.count(offset) == 1));
-    PAWL_CHECK(is_sparse(chunk) == (sparse_.count(offset) == 1));
+    PAWL_CHECK(is_sparse(chunk) == (sparse_.count(offset) == 1) &&
+               chunk.is_sparse == is_sparse(chunk));
+    PAWL_CHECK(!chunk.is_dirty || dirty_chunks_.count(offset) == 1);
+    ready += has_ready ? 1 : 0;
+    sparse += chunk.is_sparse ? 1 : 0;
   }
+  PAWL_CHECK(ready == ready_chunks_.size() && sparse == sparse_.size());
   PAWL_CHECK(totals == totals_);
   PAWL_CHECK(in_runs == failing_.size());
   PAWL_CHECK(suspects_.size() == totals[static_cast<std::size_t>(RunState::suspect)]);

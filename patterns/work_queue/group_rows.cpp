@@ -8,6 +8,11 @@
 
 namespace pawl {
 
+void Group::leave_rows_out() {
+  PAWL_CHECK(active_.empty() && failing_.empty());
+  keeps_rows_ = false;
+}
+
 void Group::write_rows(Commit& commit) {
   for (const std::uint64_t offset : dirty_chunks_) {
     const auto chunk = active_.find(offset);
@@ -52,7 +57,7 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
   active_.erase(found);
   ready_chunks_.erase(chunk_offset);
   sparse_.erase(chunk_offset);
-  if (has_rows_) dirty_chunks_.insert(chunk_offset);
+  if (keeps_rows_) dirty_chunks_.insert(chunk_offset);
   for (std::size_t state = 1; state < totals_.size(); ++state) totals_[state] -= old.indexed[state];
   finished_.push_back(old.ref);
   std::uint64_t bytes = 0;

@@ -236,10 +236,7 @@ void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, c
   FailingMessage& failed = record(offset);
   const bool too_often = failed.handouts >= handouts_max(judge.policy);
   const bool dead = rejected || failed.failures >= judge.policy.max_attempts || too_often;
-  // The old place is found by the old due time: leave it before that changes.
-  const ActiveChunk& chunk = chunk_at(offset)->second;
-  const auto position = static_cast<std::uint32_t>(offset - chunk.ref.offset);
-  forget_place(offset, chunk.runs.find(position));
+  // It is leased, and so in no index by its due time, which may change.
   if (!dead) {
     ++retried_;
     const std::uint32_t step = std::max(1U, failed.failures);
@@ -249,7 +246,7 @@ void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, c
   } else if (judge.rests_in_place) {
     failing_bytes_ -= counted_bytes(failed);
     failed.due = rests_forever;
-    if (!has_rows_) failed.history.clear();  // else with the row
+    if (!keeps_rows_) failed.history.clear();  // else with the row
     change(offset, 1, RunState::delayed, nullptr);
   } else {
     if (too_often && failed.failures < judge.policy.max_attempts) {

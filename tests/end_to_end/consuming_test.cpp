@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every way to consume passes the same tests: all is worked, a kill, a stale settle, a close that
 // does not wait for a handler that hangs.
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -246,14 +247,23 @@ TEST_CASE(
   for (const char* body : {"ack", "nack", "reject", "return", "throw"}) producer.send(body);
   REQUIRE(producer.close(10s).complete());
   Worker worker{{.endpoint = hub.endpoint(), .queue = "work", .idle_exit = 300ms}};
-  const auto decide = [](const Delivery& d) -> BatchOutcome {
+  const auto decide = [decided = 0](const Delivery& d) mutable -> HandlerOutcome {
+    ++decided;
     if (d.text() == "nack") return {Verdict::nack, "not yet", 2h};
     if (d.text() == "reject") return {Verdict::reject, "never", {}};
     if (d.text() == "return") return {Verdict::give_back, {}, 3h};
     if (d.text() == "throw") throw std::runtime_error("no stock");
     return {};
   };
-  CHECK(worker.run(decide) == RunEnd::idle);
+  if (GENERATE(true, false)) {
+    CHECK(worker.run(decide) == RunEnd::idle);
+  } else {
+    pollfd ready{worker.fd(), POLLIN, 0};
+    for (std::size_t handled = 0; handled < 5;) {
+      REQUIRE(poll(&ready, 1, 10'000) == 1);
+      handled += worker.poll(decide);
+    }
+  }
   CHECK(worker.drain(10s));
   const WorkerProgress progress = worker.progress();
   CHECK(progress.acked == 1);

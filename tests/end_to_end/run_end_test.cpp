@@ -28,7 +28,7 @@ RunEnd run(Worker& worker, bool in_batches, std::vector<std::string>& bodies) {
     bodies.emplace_back(d.text());
   };
   if (!in_batches) return worker.run(note);
-  return worker.run_batch([&](std::span<const Delivery> batch, std::span<BatchOutcome>) {
+  return worker.run_batch([&](std::span<const Delivery> batch, std::span<HandlerOutcome>) {
     for (const Delivery& d : batch) note(d);
   });
 }

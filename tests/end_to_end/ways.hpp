@@ -108,7 +108,7 @@ inline void consume(const std::string& way, Worker& worker, const Handler& handl
   if (way == "handler") {
     worker.run(handler);
   } else if (way == "batch") {
-    worker.run_batch([&](std::span<const Delivery> batch, std::span<BatchOutcome>) {
+    worker.run_batch([&](std::span<const Delivery> batch, std::span<HandlerOutcome>) {
       for (const Delivery& delivery : batch) handler(delivery);
     });
   } else if (way == "pull") {

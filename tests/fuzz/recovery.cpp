@@ -97,7 +97,7 @@ void settle(HubUnderFuzz& hub, std::uint64_t number, protocol::Verb verb, std::u
 
 // What a hub with work of every kind leaves behind when it is killed.
 Rows make_good_rows() {
-  MemoryStore store;
+  MemoryStore store{{.is_read_again = true}};
   HubUnderFuzz hub(config(), store, begin, 1);
   EXPECT(hub.start("boot").code == Code::ok);
   open(hub, "producer", protocol::Role::producer, "orders");
@@ -194,7 +194,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint8_t mode = in.byte();
   Rows rows = (mode & 1) != 0 ? Rows{} : good;
   for (std::size_t i = 0; i < changes_max && !in.at_end(); ++i) change(rows, in);
-  MemoryStore store;
+  MemoryStore store{{.is_read_again = true}};
   fill(store, rows);
   HubUnderFuzz hub(config(), store, begin, 2);
   const Fault fault = hub.start((mode & 2) != 0 ? "another boot" : "boot");

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/chunk/text.hpp"
+#include "core/protocol/codec.hpp"
 #include "devices/pawl/stat_table.hpp"
 #include "tests/fuzz/support/expect.hpp"
 #include "tests/fuzz/support/memory_bound.hpp"
@@ -34,6 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string last;
   const Fault fault = add_stat_page(page, gathered, last);
   if (fault.code != Code::ok) EXPECT(!fault.text.empty());
+  protocol::encode(protocol::Query{1, "stat", last});  // the next page begins there
   EXPECT(is_utf8(json_line(gathered)));
   EXPECT(is_plain(table_of(gathered)));
   return 0;

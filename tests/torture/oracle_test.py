@@ -19,6 +19,7 @@ class Story:
 
     def __init__(self):
         self.now, self.lines, self.leases = LEASE_NS, {}, 0
+        self.lease_of, self.settles = {}, 0
 
     def say(self, process, what):
         self.now += 1_000_000
@@ -37,6 +38,7 @@ class Story:
 
     def is_handed(self, worker, body, offset, attempt=1, redelivered=0):
         self.leases += 1
+        self.lease_of[worker, offset] = self.leases
         self.say(worker, f"handed {self.leases} {offset} {attempt} {int(redelivered)} {body}")
 
     def begins(self, worker, body, offset):
@@ -44,7 +46,15 @@ class Story:
 
     def finishes(self, worker, body, offset):
         self.say(worker, f"done {offset} {self.now + LEASE_NS} {body}")
-        self.say(worker, f"answered {ACK} {offset} 1")
+        self.answers(worker, ACK, offset)
+
+    def answers(self, worker, verb, offset):
+        self.settles += 1
+        lease = self.lease_of[worker, offset]
+        self.say(worker, f"answered {self.settles} {verb} {lease} {offset} 1")
+
+    def is_settled(self, worker, exceptions=""):
+        self.say(worker, f"settled {self.settles} {exceptions}".rstrip())
 
     def works(self, worker, body, offset, **handed):
         self.is_handed(worker, body, offset, **handed)
@@ -174,11 +184,33 @@ class OracleBites(unittest.TestCase):
         self.story.say("w1", f"alive {self.story.now + LEASE_NS}")
         self.assert_names("G3 A:1 is handed out as attempt 2, but only 0 failures could be seen")
 
+    def test_G1_an_ack_that_was_answered_and_is_forgotten_all_the_same(self):
+        for exceptions in ("", "1 0 1"):
+            with self.subTest(exceptions=exceptions):
+                self.setUp()
+                self.story.sends("A:1")
+                self.story.works("w1", "A:1", 0)
+                self.story.is_settled("w1", exceptions)
+                self.story.works("w2", "A:1", 0, redelivered=1)
+                self.story.rests(1, 1)
+                fault = self.story.judge()["fault"]
+                self.assertEqual("G1 A:1 is handed out again" in fault, not exceptions, fault)
+
+    def test_G2_what_comes_after_somebody_else_was_handed_it_is_answered_as_done(self):
+        self.story.sends("A:1")
+        self.story.is_handed("w1", "A:1", 0)
+        self.story.now += 9 * LEASE_NS
+        self.story.say("w2", f"alive {self.story.now + LEASE_NS}")
+        self.story.is_handed("w2", "A:1", 0, redelivered=1)
+        self.story.answers("w1", ACK, 0)
+        self.story.is_settled("w1")
+        self.assert_names("G2 A:1: what w1 said under lease 1 was answered as done")
+
     def test_G3_more_attempts_than_there_are(self):
         self.story.sends("A:61")
         for attempt in (1, 2, 3, 4):
             self.story.is_handed("w1", "A:61", 0, attempt=attempt, redelivered=attempt > 1)
-            self.story.say("w1", f"answered {NACK} 0 1")
+            self.story.answers("w1", NACK, 0)
             self.story.now += LEASE_NS
         self.assert_names("G3 A:61 is handed out as attempt 4 of 3")
 
@@ -188,7 +220,7 @@ class OracleBites(unittest.TestCase):
                 self.setUp()
                 self.story.sends("A:3")
                 self.story.is_handed("w1", "A:3", 0)
-                self.story.say("w1", f"answered {NACK} 0 1")
+                self.story.answers("w1", NACK, 0)
                 if excuse:
                     self.story.say("torture", excuse)
                 self.story.works("w1", "A:3", 0, attempt=2, redelivered=1)
@@ -211,7 +243,7 @@ class OracleBites(unittest.TestCase):
                 self.story.sends("A:61", "A:62")
                 self.story.is_handed("w1", "A:61", 0)
                 self.story.is_handed("w1", "A:62", 1)
-                self.story.say("w1", f"answered {NACK} 0 1")
+                self.story.answers("w1", NACK, 0)
                 self.story.now += LEASE_NS
                 self.story.is_handed("w1", "A:61", 0, attempt=2, redelivered=1)
                 self.story.say("u", f"dead 0 0 q A:61 {history}")
@@ -221,7 +253,7 @@ class OracleBites(unittest.TestCase):
         self.story.sends("A:61")
         for attempt in (1, 2, 1):
             self.story.is_handed("w1", "A:61", 0, attempt=attempt, redelivered=1)
-            self.story.say("w1", f"answered {NACK} 0 1")
+            self.story.answers("w1", NACK, 0)
             self.story.now += LEASE_NS
         self.assert_names("G3 A:61 is handed out as attempt 1, after attempt 2")
 
@@ -239,7 +271,7 @@ class OracleBites(unittest.TestCase):
                 self.setUp()
                 self.story.sends("A:27")
                 self.story.is_handed("w1", "A:27", 0)
-                self.story.say("w1", f"answered {REJECT} 0 1")
+                self.story.answers("w1", REJECT, 0)
                 for place in places:
                     self.story.say("u", f"dead {place} A:27 reject")
                 self.story.rests(1, 0, dead=1)

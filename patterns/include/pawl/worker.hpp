@@ -21,6 +21,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <pawl/connection.hpp>
@@ -62,20 +63,35 @@ struct WorkerOptions {
 // How a message went.
 enum class Verdict : std::uint8_t { ack, nack, reject, give_back };
 
-struct BatchOutcome {
+struct HandlerOutcome {
   Verdict verdict = Verdict::ack;
   std::string reason{};                              // of nack and reject
   std::optional<std::chrono::milliseconds> delay{};  // of nack and give_back
 };
 
+// What run and poll take: anything that can be called with a message and copied.
 using Handler = std::function<void(const Delivery&)>;
-// Returns how it went instead of throwing it: for messages that often fail, since a throw takes
+// Or returns how it went instead of throwing it: for messages that often fail, since a throw takes
 // some microseconds, about as long as all the rest of a failure. What it throws all the same means
 // what it means of a Handler.
-using DecidingHandler = std::function<BatchOutcome(const Delivery&)>;
+using DecidingHandler = std::function<HandlerOutcome(const Delivery&)>;
 // `outcomes` has one element a delivery, all `ack` at first. A throw applies to the whole batch.
 using BatchHandler =
-    std::function<void(std::span<const Delivery> batch, std::span<BatchOutcome> outcomes)>;
+    std::function<void(std::span<const Delivery> batch, std::span<HandlerOutcome> outcomes)>;
+
+namespace detail {
+template <class AnyHandler>
+auto as_handler(AnyHandler&& handler) {
+  using Returned = std::invoke_result_t<std::decay_t<AnyHandler>&, const Delivery&>;
+  if constexpr (std::is_void_v<Returned>) {
+    return Handler(std::forward<AnyHandler>(handler));
+  } else {
+    static_assert(std::is_convertible_v<Returned, HandlerOutcome>,
+                  "a handler returns nothing, which acks, or a pawl::HandlerOutcome");
+    return DecidingHandler(std::forward<AnyHandler>(handler));
+  }
+}
+}  // namespace detail
 
 enum class RunEnd : std::uint8_t { stopped, drained, counted, idle, closed };
 
@@ -113,19 +129,17 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   // Calls `handler` for each message on `threads` threads (this one is the first) until stop, drain
-  // or close, count_max or idle_exit. Return acks; throw pawl::Reject, pawl::Return or pawl::Nack
-  // for what their names say; any other exception nacks with what(). Throws Refused for a final no.
+  // or close, count_max or idle_exit. It returns nothing, which acks, or a HandlerOutcome; or
+  // throws pawl::Reject, pawl::Return or pawl::Nack for what their names say; any other exception
+  // nacks with what(). Throws Refused for a final no.
   //
   // After count_max or idle_exit the worker holds nothing that was not begun and asks for nothing,
   // until the next call asks again: run, receive, poll, next or fd (whose caller is taken to wait
   // for ever). Between receive, poll and next themselves messages are kept at hand.
-  RunEnd run(const Handler& handler);
-  // For a handler that returns a BatchOutcome.
-  RunEnd run(const DecidingHandler& handler);
-  template <class Decide>
-  requires std::same_as<std::invoke_result_t<const Decide&, const Delivery&>, BatchOutcome> RunEnd
-  run(const Decide& decide) {
-    return run(DecidingHandler(decide));
+  template <class AnyHandler>
+  requires std::invocable < std::decay_t<AnyHandler>
+  &, const Delivery& > RunEnd run(AnyHandler&& handler) {
+    return run_each(detail::as_handler(std::forward<AnyHandler>(handler)));
   }
   // The same with whatever is at hand, up to batch_messages_max. std::logic_error beside run() of
   // the same worker.
@@ -138,8 +152,13 @@ class Worker {
   int fd() const;
   // What is at hand, without waiting. Goes on with coroutines that wait in next(), if no executor.
   std::optional<Delivery> poll();
-  // Runs `handler` here for at most `messages_max` messages at hand; returns how many.
-  std::size_t poll(const Handler& handler, std::size_t messages_max = 64);
+  // Runs `handler`, as run() takes one, here for at most `messages_max` messages at hand; returns
+  // how many.
+  template <class AnyHandler>
+  requires std::invocable < std::decay_t<AnyHandler>
+  &, const Delivery& > std::size_t poll(AnyHandler&& handler, std::size_t messages_max = 64) {
+    return poll_each(detail::as_handler(std::forward<AnyHandler>(handler)), messages_max);
+  }
 
   NextDelivery next();
 
@@ -167,6 +186,10 @@ class Worker {
 
  private:
   class Shell;
+  RunEnd run_each(const Handler& handler);
+  RunEnd run_each(const DecidingHandler& handler);
+  std::size_t poll_each(const Handler& handler, std::size_t messages_max);
+  std::size_t poll_each(const DecidingHandler& handler, std::size_t messages_max);
   std::unique_ptr<Shell> shell_;
 };
 

@@ -138,7 +138,7 @@ class Handling {
     if (!held) Record::say("stale " + std::string(delivery.text().substr(0, 60)));
   }
 
-  void work_batch(std::span<const Delivery> batch, std::span<pawl::BatchOutcome> outcomes) {
+  void work_batch(std::span<const Delivery> batch, std::span<pawl::HandlerOutcome> outcomes) {
     for (std::size_t i = 0; i < batch.size(); ++i) {
       try {
         work(batch[i]);

@@ -105,9 +105,25 @@ class Telling {
     oracle_.handed(worker_, body, what, now_);
   }
   void answered() {
-    const auto verb = static_cast<protocol::Verb>(number());
-    const std::uint64_t offset = number(), length = number();
-    for (std::uint64_t i = 0; i < length; ++i) oracle_.answered(worker_, verb, offset + i, now_);
+    const std::uint64_t settle = number();
+    protocol::Settle::Row row;
+    row.verb = static_cast<protocol::Verb>(number());
+    row.lease = number();
+    row.offset = number();
+    row.length = number();
+    oracle_.answered(worker_, settle, row, now_);
+  }
+  void settled() {
+    const std::uint64_t upto = number();
+    std::vector<protocol::Settled::Exception> exceptions;
+    while (!rest_.empty()) {
+      protocol::Settled::Exception one;
+      one.lease = number();
+      one.range.offset = number();
+      one.range.length = number();
+      exceptions.push_back(one);
+    }
+    oracle_.settled(worker_, upto, exceptions);
   }
   void resumes() {
     std::vector<protocol::Hello::Held> held;
@@ -180,6 +196,7 @@ class Telling {
       {"lost", &Telling::lost},
       {"handed", &Telling::handed},
       {"answered", &Telling::answered},
+      {"settled", &Telling::settled},
       {"resumes", &Telling::resumes},
       {"dead", &Telling::dead},
       {"begin", &Telling::begin},

@@ -71,8 +71,8 @@ void Tap::sends_header(Bytes header) {
   const auto* settle = std::get_if<protocol::Settle>(&*message);
   if (settle == nullptr) return;
   for (const protocol::Settle::Row& row : settle->rows) {
-    OracleLog::write("answered" +
-                     words({static_cast<std::uint64_t>(row.verb), row.offset, row.length}));
+    OracleLog::write("answered" + words({settle->number, static_cast<std::uint64_t>(row.verb),
+                                         row.lease, row.offset, row.length}));
   }
 }
 
@@ -91,6 +91,13 @@ void Tap::receives_header(Bytes header) {
   if (echo && beats_.count(*echo) != 0) {
     OracleLog::write("alive " + std::to_string(beats_.at(*echo) + lease_ns_));
     beats_.erase(beats_.begin(), beats_.upper_bound(*echo));
+  }
+  if (const auto* settled = std::get_if<protocol::Settled>(&*message)) {
+    std::string exceptions;
+    for (const auto& one : settled->exceptions) {
+      exceptions += words({one.lease, one.range.offset, one.range.length});
+    }
+    OracleLog::write("settled" + words({settled->upto}) + exceptions);
   }
   if (const auto* deliver = std::get_if<protocol::Deliver>(&*message)) {
     lease_ = deliver->lease;
