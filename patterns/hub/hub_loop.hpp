@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HubLoop: everything that is decided around a hub's machine: the order of a turn, when it comes
-// next, what peers are told when the store fails or the hub stops. Pure: the shell with its socket
-// and its clocks drives it, and so does the simulation.
+// next, what peers are told when the store fails or the hub stops. No socket and no clock, but it
+// submits to the store: the shell drives it, and so does the simulation.
 //
 //   drain ─> turn ─> (send) ─> sent ─> time_to_sleep ─> drain ...
 //              └─ Failure ─> give_up ─> (send, reopen, recover) ─> start

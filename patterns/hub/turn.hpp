@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The second half of a hub's turn: one commit at a time, and the messages that wait for it. While a
 // commit is under way the machine goes on taking events in; the next commit then holds them all:
-// large batches when busy, none of waiting when quiet. Used by the shell and by simulations alike.
+// large batches when busy, none of waiting when quiet. HubLoop owns one.
 #pragma once
 
 #include <optional>

@@ -20,7 +20,7 @@ std::string message_in(const std::string& complaint) {
   std::istringstream words(complaint);
   for (std::string word; words >> word;) {
     while (!word.empty() && (word.back() == ',' || word.back() == ':')) word.pop_back();
-    const bool of_producer = word.front() == 'P' || word.front() == 'A';
+    const bool of_producer = word.starts_with('P') || word.starts_with('A');
     if (of_producer && word.find(':') != std::string::npos) return word;
   }
   return {};
