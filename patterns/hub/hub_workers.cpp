@@ -101,7 +101,9 @@ void HubMachine::check_handlers(Session& session, Now now) {
   const auto& [lease, log] = *session.leases.begin();
   Queue& queue = queues_.at(log);
   const std::uint64_t offset = queue.group.first_held(lease);
-  if (lease != session.oldest_lease || offset != session.oldest_offset) {
+  // What waits for its commit is with no handler yet, however slow the disk is.
+  const bool is_on_its_way = waiting_leases_.count(lease) != 0;
+  if (is_on_its_way || lease != session.oldest_lease || offset != session.oldest_offset) {
     session.oldest_lease = lease;
     session.oldest_offset = offset;
     session.oldest_since = now.mono;

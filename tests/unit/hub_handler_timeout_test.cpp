@@ -33,6 +33,26 @@ TEST_CASE("G3 what waits behind a handler that never ends comes back, and is not
   CHECK(other.delivered() == "a#2,b,c");
 }
 
+TEST_CASE("G3 what waits for a slow disk is with no handler yet, and its time does not run") {
+  HubTester hub(times_out(100ms));
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders", {.slots = 1});
+  p.send("a");
+  hub.store().hold_commits(true);
+  hub.turn();
+  hub.advance(until_blamed + 10s);
+  REQUIRE(w.delivered().empty());
+  hub.store().hold_commits(false);
+  hub.store().complete_all();
+  hub.turn();
+  CHECK(w.delivered() == "a");
+  hub.advance(5s);
+  CHECK(hub.stat("orders", "leased") == 1);
+  CHECK(hub.stat("orders", "retried") == 0);
+  hub.advance(until_blamed);
+  CHECK(hub.stat("orders", "retried") == 1);
+}
+
 TEST_CASE("G3 of a stuck worker's messages only as many are blamed as it has slots") {
   HubTester hub(times_out(1h));
   auto& p = hub.producer("orders");

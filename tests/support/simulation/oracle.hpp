@@ -163,8 +163,8 @@ class Oracle {
   std::uint32_t unseen_deaths(const Message& message) const {
     return message.suspect_since ? hub_losses_ - *message.suspect_since : 0;
   }
-  void answered_one(const std::string& worker, protocol::Verb verb, std::uint64_t offset,
-                    Instant now);
+  void answered_one(const std::string& worker, const protocol::Settle::Row& row,
+                    std::uint64_t offset, Instant now);
   void is_done(const std::string& worker, const Outcome& outcome);
   void check_not_settled(const std::string& body, const Message& message);
   void check_order(const std::string& worker, const std::string& body, const Handed& what);

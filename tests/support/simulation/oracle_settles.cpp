@@ -22,7 +22,7 @@ void Oracle::answered(const std::string& worker, std::uint64_t number,
                       const protocol::Settle::Row& row, Instant now) {
   std::vector<Outcome>& outcomes = sessions_[worker].outcomes[number];
   for (std::uint64_t offset = row.offset; offset < row.offset + row.length; ++offset) {
-    answered_one(worker, row.verb, offset, now);
+    answered_one(worker, row, offset, now);
     const auto body = by_offset_.find(offset);
     if (body == by_offset_.end() || row.verb == protocol::Verb::extend) continue;
     std::erase_if(outcomes, [&](const Outcome& before) {

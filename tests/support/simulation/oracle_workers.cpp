@@ -145,11 +145,14 @@ void Oracle::check_backoff(const std::string& body, const Message& message, cons
            std::to_string(least.count() / 1000) + " ms are the least");
 }
 
-void Oracle::answered_one(const std::string& worker, protocol::Verb verb, std::uint64_t offset,
-                          Instant now) {
+void Oracle::answered_one(const std::string& worker, const protocol::Settle::Row& row,
+                          std::uint64_t offset, Instant now) {
+  const protocol::Verb verb = row.verb;
   Session& session = sessions_[worker];
   const auto found = session.held.find(offset);
-  if (found == session.held.end() || found->second.is_answered) return;  // sent again
+  // Sent again, perhaps after it was handed out anew.
+  if (found == session.held.end() || found->second.is_answered) return;
+  if (found->second.lease != row.lease) return;
   Held& held = found->second;
   tell(name_at(offset), worker + " answers " + std::to_string(static_cast<int>(verb)) + " (verb)");
   if (held_too_long(held, now)) ++held.message->timed_out;
@@ -162,6 +165,7 @@ void Oracle::answered_one(const std::string& worker, protocol::Verb verb, std::u
   if (verb == protocol::Verb::reject) ++message.rejected;
   if (verb != protocol::Verb::nack) return;
   ++message.nacked;
+  if (held.lease < message.nacked_lease) return;  // late: somebody else has nacked it since
   message.failures_then = message.failures();
   message.nacked_at = now;
   message.nacked_attempt = held.attempt;
