@@ -6,8 +6,7 @@ function(pawl_precompile target)
     <optional> <set> <span> <string> <string_view> <utility> <variant> <vector>)
 endfunction()
 
-# Files that are all options and wiring, or a library's own main(), are compiled more often than
-# they run.
+# Files that are all options and wiring are compiled more often than they run.
 function(pawl_compile_quickly level)
   set_source_files_properties(${ARGN} PROPERTIES
     COMPILE_OPTIONS ${level} SKIP_PRECOMPILE_HEADERS ON)

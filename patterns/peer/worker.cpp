@@ -35,26 +35,31 @@ Worker::~Worker() {
   shell_->loop.link().log(LogLevel::warning, text);
 }
 
-// The bench outlives this Worker for as long as its handlers run.
-RunEnd Worker::run_each(const Handler& handler) {
-  const std::shared_ptr<peer::Bench> bench = shell_->loop.bench();
-  const RunEnd end = peer::run_singly(bench, handler);
+namespace {
+
+// The bench is held meanwhile: it outlives its Worker for as long as handlers run.
+template <class Run>
+RunEnd run_to_end(const std::shared_ptr<peer::Bench> bench, const Run& run) {
+  const RunEnd end = run(bench);
   bench->throw_if_refused();
   return end;
+}
+
+}  // namespace
+
+RunEnd Worker::run_each(const Handler& handler) {
+  return run_to_end(shell_->loop.bench(),
+                    [&](const auto& bench) { return peer::run_singly(bench, handler); });
 }
 
 RunEnd Worker::run_each(const DecidingHandler& handler) {
-  const std::shared_ptr<peer::Bench> bench = shell_->loop.bench();
-  const RunEnd end = peer::run_singly(bench, handler);
-  bench->throw_if_refused();
-  return end;
+  return run_to_end(shell_->loop.bench(),
+                    [&](const auto& bench) { return peer::run_singly(bench, handler); });
 }
 
 RunEnd Worker::run_batch(const BatchHandler& handler) {
-  const std::shared_ptr<peer::Bench> bench = shell_->loop.bench();
-  const RunEnd end = peer::run_batches(bench, handler);
-  bench->throw_if_refused();
-  return end;
+  return run_to_end(shell_->loop.bench(),
+                    [&](const auto& bench) { return peer::run_batches(bench, handler); });
 }
 
 std::optional<Delivery> Worker::receive(std::chrono::milliseconds timeout) {

@@ -237,9 +237,9 @@ void Group::reindex(Chunks::iterator chunk) {
   const bool is_ready = active.indexed[index_of(RunState::ready)] > 0;
   if (is_ready && !was_ready) ready_chunks_.insert(chunk->first);
   if (!is_ready && was_ready) ready_chunks_.erase(chunk->first);
-  if (const bool sparse = is_sparse(active); sparse != std::exchange(active.is_sparse, sparse)) {
-    sparse ? void(sparse_.insert(chunk->first)) : void(sparse_.erase(chunk->first));
-  }
+  const bool was_sparse = std::exchange(active.is_sparse, is_sparse(active));
+  if (active.is_sparse && !was_sparse) sparse_.insert(chunk->first);
+  if (!active.is_sparse && was_sparse) sparse_.erase(chunk->first);
   if (keeps_rows_ && !std::exchange(active.is_dirty, true)) dirty_chunks_.insert(chunk->first);
 }
 

@@ -92,7 +92,9 @@ def lines():
 def stat_replies():
     queue = b"\x83\xa4name\xa1q\xa5ready\x05\xb2oldest_ready_age_s\xcb\x3f\xf8\0\0\0\0\0\0"
     return [b"\x82\xa6device\x81\xaadurability\xa6memory\xa6queues\x92" + 2 * queue,
-            b"\x81\xa6queues\x90", b"\x81\xa6queues\x91\x80"]
+            b"\x81\xa6queues\x90", b"\x81\xa6queues\x91\x80",
+            # A name that no QUERY for the next page could hold.
+            b"\x81\xa6queues\x91\x81\xa4name\xdb" + (70_000).to_bytes(4, "big") + b"q" * 70_000]
 
 
 TARGETS = {

@@ -81,6 +81,10 @@ using BatchHandler =
 
 namespace detail {
 template <class AnyHandler>
+concept HandlesDeliveries = std::invocable < std::decay_t<AnyHandler>
+&, const Delivery& > ;
+
+template <class AnyHandler>
 auto as_handler(AnyHandler&& handler) {
   using Returned = std::invoke_result_t<std::decay_t<AnyHandler>&, const Delivery&>;
   if constexpr (std::is_void_v<Returned>) {
@@ -136,9 +140,8 @@ class Worker {
   // After count_max or idle_exit the worker holds nothing that was not begun and asks for nothing,
   // until the next call asks again: run, receive, poll, next or fd (whose caller is taken to wait
   // for ever). Between receive, poll and next themselves messages are kept at hand.
-  template <class AnyHandler>
-  requires std::invocable < std::decay_t<AnyHandler>
-  &, const Delivery& > RunEnd run(AnyHandler&& handler) {
+  template <detail::HandlesDeliveries AnyHandler>
+  RunEnd run(AnyHandler&& handler) {
     return run_each(detail::as_handler(std::forward<AnyHandler>(handler)));
   }
   // The same with whatever is at hand, up to batch_messages_max. std::logic_error beside run() of
@@ -154,9 +157,8 @@ class Worker {
   std::optional<Delivery> poll();
   // Runs `handler`, as run() takes one, here for at most `messages_max` messages at hand; returns
   // how many.
-  template <class AnyHandler>
-  requires std::invocable < std::decay_t<AnyHandler>
-  &, const Delivery& > std::size_t poll(AnyHandler&& handler, std::size_t messages_max = 64) {
+  template <detail::HandlesDeliveries AnyHandler>
+  std::size_t poll(AnyHandler&& handler, std::size_t messages_max = 64) {
     return poll_each(detail::as_handler(std::forward<AnyHandler>(handler)), messages_max);
   }
 
