@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 ORACLE = pathlib.Path(os.environ["PAWL_TEST_PEERS"]) / "pawl-oracle"
-ACK, NACK, REJECT = 1, 2, 3
+ACK, NACK, REJECT, GIVE_BACK = 1, 2, 3, 4
 LEASE_NS = 1_000_000_000
 
 
@@ -195,6 +195,17 @@ class OracleBites(unittest.TestCase):
                 self.story.rests(1, 1)
                 fault = self.story.judge()["fault"]
                 self.assertEqual("G1 A:1 is handed out again" in fault, not exceptions, fault)
+
+    def test_what_an_undertaker_says_is_of_its_own_queue_s_offsets(self):
+        self.story.worker("u", takes="q.dead")
+        self.story.sends("A:1")
+        self.story.is_handed("w1", "A:1", 0)
+        self.story.say("u", "answered 1 1 7 0 1")
+        self.story.say("u", "settled 1")
+        self.story.answers("w1", GIVE_BACK, 0)
+        self.story.works("w2", "A:1", 0, redelivered=1)
+        self.story.rests(1, 1)
+        self.assertEqual(self.story.judge()["fault"], "")
 
     def test_G2_what_comes_after_somebody_else_was_handed_it_is_answered_as_done(self):
         self.story.sends("A:1")

@@ -78,6 +78,7 @@ class Telling {
   void refused() { oracle_.refused(word()); }
 
   // On a worker's wire. One that takes dead letters has no part in the queue's own story.
+  bool is_undertaker() const { return undertakers_.count(worker_) != 0; }
   void takes() {
     if (word() != expected_queue_) undertakers_.insert(worker_);
   }
@@ -88,7 +89,7 @@ class Telling {
   }
   void alive() { oracle_.is_heard_again(worker_); }
   void silent() {
-    if (undertakers_.count(worker_) == 0) oracle_.may_have_missed(worker_);
+    if (!is_undertaker()) oracle_.may_have_missed(worker_);
   }
   void lost() {
     oracle_.session_lost(worker_, now_);
@@ -111,7 +112,7 @@ class Telling {
     row.lease = number();
     row.offset = number();
     row.length = number();
-    oracle_.answered(worker_, settle, row, now_);
+    if (!is_undertaker()) oracle_.answered(worker_, settle, row, now_);
   }
   void settled() {
     const std::uint64_t upto = number();
@@ -123,7 +124,7 @@ class Telling {
       one.range.length = number();
       exceptions.push_back(one);
     }
-    oracle_.settled(worker_, upto, exceptions);
+    if (!is_undertaker()) oracle_.settled(worker_, upto, exceptions);
   }
   void resumes() {
     std::vector<protocol::Hello::Held> held;
