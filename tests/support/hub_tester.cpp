@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/hub_tester.hpp"
+#include "tests/support/stat_numbers.hpp"
 
 #include <map>
 #include <stdexcept>
-
-#include "core/chunk/pack_cursor.hpp"
 
 namespace pawl::testing {
 namespace {
@@ -255,28 +254,7 @@ class TestAsker final : public TestPeer {
  private:
   void on_welcome() override { say(protocol::Query{1, "stat", ""}); }
   void on_message(const protocol::Message&, const std::vector<Slice>& frames) override {
-    PackCursor in(frames.at(0).bytes());
-    std::uint32_t pairs = 0, rows = 0;
-    std::string_view key;
-    in.read_map(pairs);
-    in.read_text(key);
-    in.skip(8);
-    in.read_text(key);
-    in.read_array(rows);
-    for (std::uint32_t row = 0; row < rows; ++row) read_queue(in);
-  }
-  void read_queue(PackCursor& in) {
-    std::uint32_t fields = 0;
-    std::string_view key, name;
-    in.read_map(fields);
-    in.read_text(key);
-    in.read_text(name);
-    for (std::uint32_t i = 1; i < fields; ++i) {
-      std::uint64_t value = 0;
-      in.read_text(key);
-      if (!in.read_uint(value)) in.skip(8);
-      if (name == queue_) numbers[std::string(key)] = value;
-    }
+    numbers = stat_numbers(frames.at(0).bytes(), queue_);
   }
   std::string queue_;
 };

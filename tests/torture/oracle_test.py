@@ -174,6 +174,24 @@ class OracleBites(unittest.TestCase):
                 self.assertTrue(account["fault"].startswith(fault), account)
                 self.assertEqual(account["fault"] == "", fault == "", account)
 
+    def test_G3_what_crosses_with_a_session_that_is_resumed_is_not_held(self):
+        for crosses, fault in ((True, ""), (False, "G3 A:2 is handed out as attempt 2")):
+            with self.subTest(crosses=crosses):
+                self.setUp()
+                self.story.sends("A:1", "A:2")
+                if crosses:
+                    self.story.say("w1", "resumes")
+                self.story.is_handed("w1", "A:1", 0)
+                self.story.say("w1", "welcome 1")
+                self.story.is_handed("w1", "A:2", 1)
+                self.story.now += 2 * LEASE_NS
+                self.story.works("w2", "A:2", 1, attempt=2, redelivered=1)
+                self.story.works("w2", "A:1", 0, redelivered=1)
+                self.story.rests(2, 2)
+                told = self.story.judge()["fault"]
+                self.assertTrue(told.startswith(fault), told)
+                self.assertEqual(told == "", fault == "", told)
+
     def test_G3_nothing_of_the_queue_can_die_with_a_worker_of_dead_letters(self):
         self.story.sends("A:1")
         self.story.worker("u", takes="q.dead")

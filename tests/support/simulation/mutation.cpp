@@ -31,9 +31,13 @@ constexpr std::array<const char*, mutations> names{"none",
                                                    "resumed_always",
                                                    "lease_never_ends",
                                                    "lease_ends_early",
+                                                   "late_is_done",
                                                    "later_first",
                                                    "one_attempt_more",
                                                    "no_backoff",
+                                                   "long_backoff",
+                                                   "takes_too_many",
+                                                   "no_margin",
                                                    "believe_longer"};
 
 template <class Is>
@@ -58,6 +62,15 @@ void change_welcome(WireMessage& message, Change change) {
   if (welcome == nullptr) return;
   protocol::Welcome changed = *welcome;
   change(changed);
+  message.header = protocol::encode(changed);
+}
+
+void leave_out_exceptions(WireMessage& message) {
+  const auto decoded = protocol::decode(message.header);
+  const auto* settled = decoded ? std::get_if<protocol::Settled>(&*decoded) : nullptr;
+  if (settled == nullptr) return;
+  protocol::Settled changed = *settled;
+  changed.exceptions.clear();
   message.header = protocol::encode(changed);
 }
 
@@ -87,8 +100,11 @@ Mutation mutation_named(const std::string& name) {
 HubConfig mutated_config(HubConfig config, Mutation mutation) {
   if (mutation == Mutation::lease_never_ends) config.timing.lease *= 10'000;
   if (mutation == Mutation::lease_ends_early) config.timing.lease = config.timing.lease * 3 / 5;
+  if (mutation == Mutation::no_margin) config.timing.margin = {};
   for (auto& [name, policy] : config.queues) {
     if (mutation == Mutation::one_attempt_more) ++policy.max_attempts;
+    if (mutation == Mutation::takes_too_many) policy.max_messages = 0;
+    if (mutation == Mutation::long_backoff) policy.backoff.initial = policy.backoff.max *= 100;
     if (mutation == Mutation::no_backoff) policy.backoff.initial = policy.backoff.max = {};
   }
   return config;
@@ -99,6 +115,7 @@ void mutate_to_peer(Mutation mutation, const HubTiming& promised, WireMessage& m
     change_welcome(message, [](protocol::Welcome& welcome) { welcome.resumed = true; });
   }
   if (mutation == Mutation::later_first) turn_round(message);
+  if (mutation == Mutation::late_is_done) leave_out_exceptions(message);
   if (mutation == Mutation::lease_never_ends || mutation == Mutation::lease_ends_early) {
     change_welcome(message, [&](protocol::Welcome& welcome) {
       welcome.lease_ms = static_cast<std::uint32_t>(promised.lease.count());

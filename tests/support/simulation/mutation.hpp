@@ -40,14 +40,18 @@ enum class Mutation : std::uint8_t {
   resumed_always,    // a session that the hub does not know is called resumed
   lease_never_ends,  // the hub's leases outlive their workers
   lease_ends_early,  // the hub's leases end before the workers' belief in them
+  late_is_done,      // what is said under a lease that has ended is answered as done
   later_first,       // what one DELIVER carries comes in the opposite order
   // In the policy.
   one_attempt_more,  // max_attempts is off by one
   no_backoff,        // what failed is ready at once
+  long_backoff,      // what failed is ready a hundred times too late
+  takes_too_many,    // max_messages is not looked at
+  no_margin,         // a lease ends with its time, though a worker's clock may be slower
   // At the worker.
   believe_longer,  // workers believe in their leases for longer than the hub does
 };
-inline constexpr std::size_t mutations = 25;  // `none` included
+inline constexpr std::size_t mutations = 29;  // `none` included
 const char* name_of(Mutation mutation);
 Mutation mutation_named(const std::string& name);  // none if there is none of that name
 

@@ -25,6 +25,7 @@ class Before : public Store {
  public:
   explicit Before(Store& store) : store_(store) {}
   protocol::Durability durability() const override { return store_.durability(); }
+  bool is_read_again() const override { return store_.is_read_again(); }
   void submit(Commit commit) override {
     change(commit);
     store_.submit(std::move(commit));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace pawl::testing {
 namespace {
@@ -24,8 +25,24 @@ void Oracle::confirmed(const std::string& body, std::optional<std::uint64_t> off
   Message& message = of(body);
   tell(body, "is confirmed");
   confirmed_ += message.confirmed ? 0 : 1;
+  waiting_ += message.confirmed || message.may_be_gone ? 0 : 1;
   message.confirmed = true;
+  check_bound(body);
   if (offset) place(body, *offset);
+}
+
+// G6. A queue that drops its oldest has done so before we find them among the dead letters, and one
+// that holds back has let in what was under way.
+void Oracle::check_bound(const std::string& body) {
+  const QueuePolicy& policy = expected_.policy;
+  if (policy.max_messages == 0 || policy.overflow != Overflow::refuse) return;
+  if (waiting_ <= policy.max_messages) return;
+  complain("G6 with " + body + " there are " + std::to_string(waiting_) + " messages, " +
+           std::to_string(policy.max_messages) + " are the most");
+}
+
+void Oracle::may_be_gone(Message& message) {
+  if (!std::exchange(message.may_be_gone, true) && message.confirmed) --waiting_;
 }
 
 void Oracle::refused(const std::string& body) {

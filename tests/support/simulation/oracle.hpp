@@ -45,11 +45,13 @@ class Oracle {
     std::uint64_t lease = 0, offset = 0;
     std::uint32_t attempt = 1;
     bool redelivered = false;
+    bool is_taken = true;  // false: it comes between two sessions, and is dropped
   };
   void handed(const std::string& worker, const std::string& body, Handed what, Instant now);
   // On its way to the worker, which is to hold nothing else: if it dies now, this is to blame.
   void sent_alone(const std::string& worker, const std::string& body) {
     sessions_[worker].sent_alone.insert(body);
+    may_be_gone(of(body));
   }
   // A SETTLE as it leaves the worker, row by row.
   void answered(const std::string& worker, std::uint64_t number, const protocol::Settle::Row& row,
@@ -57,8 +59,12 @@ class Oracle {
   // SETTLED as it reaches the worker.
   void settled(const std::string& worker, std::uint64_t upto,
                const std::vector<protocol::Settled::Exception>& exceptions);
+  // What it was handed it takes for its own until then.
+  void believes(const std::string& worker, Instant until, Instant now);
   // It comes back on a new connection with these in hand: what else it was handed it has dropped.
   void resumes(const std::string& worker, const std::vector<protocol::Hello::Held>& held);
+  // And its hub has answered: what crossed with that, and was dropped, it holds no more.
+  void resumed(const std::string& worker);
   // Its process died, or a hub did not know its session any more.
   void session_lost(const std::string& worker, Instant now);
   // What the hub had not synced may be gone: it may know less of a session than its worker.
@@ -118,8 +124,10 @@ class Oracle {
     std::optional<std::uint32_t> suspect_since{};  // in losses of the hub
     std::uint32_t nacked_attempt = 0;              // the last nack was of this attempt
     std::uint64_t nacked_lease = 0;  // and lease: what came under an older one says nothing of it
+    std::uint32_t nacked_since = 0;  // in losses of power, as it was handed out
     Instant nacked_at{};
     std::uint32_t failures_then = 0;
+    bool may_be_gone = false;         // it was handed out: the hub may be done with it
     std::uint64_t last_lease = 0;     // the highest that it was handed out under
     std::uint64_t settled_lease = 0;  // an ack or a reject under this one was answered as done
     std::uint32_t settled_since = 0;  // in losses of power
@@ -130,6 +138,8 @@ class Oracle {
     Instant since{};
     std::uint32_t attempt = 1;
     std::uint64_t lease = 0;
+    std::uint32_t power_losses = 0;  // until then
+    bool is_taken = true;
     bool is_answered = false;
   };
   // What a worker said of one message, and has no answer to.
@@ -144,6 +154,9 @@ class Oracle {
     std::vector<protocol::Settled::Exception> exceptions;    // of those that are not answered yet
     std::set<std::string> sent_alone;                        // and perhaps never arrived
     bool is_uncertain = false;
+    bool is_resuming = false;
+    std::uint32_t power_losses = 0;  // until it began
+    Instant believes_until{};
     bool may_have_missed = false;
     std::uint64_t last_lease = 0;
     std::optional<std::uint64_t> last_fresh;
@@ -160,12 +173,15 @@ class Oracle {
     return found == by_offset_.end() ? "?" : found->second;
   }
   void place(const std::string& body, std::uint64_t offset);
+  void check_bound(const std::string& body);
+  void may_be_gone(Message& message);
   std::uint32_t unseen_deaths(const Message& message) const {
     return message.suspect_since ? hub_losses_ - *message.suspect_since : 0;
   }
   void answered_one(const std::string& worker, const protocol::Settle::Row& row,
                     std::uint64_t offset, Instant now);
   void is_done(const std::string& worker, const Outcome& outcome);
+  void check_one_holder(const std::string& worker, std::uint64_t offset, Instant now);
   void check_not_settled(const std::string& body, const Message& message);
   void check_order(const std::string& worker, const std::string& body, const Handed& what);
   void check_attempt(const std::string& body, Message& message, const Handed& what, Instant now);
@@ -185,7 +201,7 @@ class Oracle {
       orders_;  // producer: number, offset
   std::map<std::string, Session> sessions_;
   std::size_t confirmed_ = 0;
-  bool store_was_cut_ = false;
+  std::size_t waiting_ = 0;  // confirmed, and with nobody since they were accepted
   std::uint32_t power_losses_ = 0;
   std::uint32_t hub_losses_ = 0;
   Instant stood_still_until_{};

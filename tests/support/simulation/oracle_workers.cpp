@@ -78,20 +78,24 @@ std::uint32_t Oracle::possible_timeouts(std::uint64_t offset, Instant now) const
 }
 
 void Oracle::handed(const std::string& worker, const std::string& body, Handed what, Instant now) {
+  Session& session = sessions_[worker];
+  what.is_taken = what.is_taken && !session.is_resuming;
   tell(body, "is handed to " + worker + " as attempt " + std::to_string(what.attempt) + " at " +
-                 std::to_string(what.offset));
+                 std::to_string(what.offset) + (what.is_taken ? "" : ", which drops it"));
   place(body, what.offset);
   Message& message = of(body);
   message.last_lease = std::max(message.last_lease, what.lease);
+  may_be_gone(message);
   check_not_settled(body, message);
   check_attempt(body, message, what, now);
   check_backoff(body, message, what, now);
   check_order(worker, body, what);
-  Session& session = sessions_[worker];
   session.sent_alone.erase(body);
   const auto held = session.held.find(what.offset);
   if (held != session.held.end() && held_too_long(held->second, now)) ++message.timed_out;
-  session.held.insert_or_assign(what.offset, Held{&message, now, what.attempt, what.lease, false});
+  session.held.insert_or_assign(what.offset, Held{&message, now, what.attempt, what.lease,
+                                                  power_losses_, what.is_taken, false});
+  check_one_holder(worker, what.offset, now);
 }
 
 // Leases grow, and what is handed out for the first time comes in the order of the log, unless the
@@ -102,7 +106,7 @@ void Oracle::check_order(const std::string& worker, const std::string& body, con
     complain("G2 " + worker + " was given a lease with a lower number than the one before");
   }
   session.last_lease = what.lease;
-  if (what.redelivered || store_was_cut_) return;
+  if (what.redelivered || session.power_losses != power_losses_) return;
   if (session.last_fresh && what.offset <= *session.last_fresh) {
     complain("G4 " + body + " was handed to " + worker + " after what was accepted later");
   }
@@ -125,7 +129,8 @@ void Oracle::check_attempt(const std::string& body, Message& message, const Hand
   }
   // Failures that were not synced are forgotten when the power is lost, and only then.
   const bool is_newer = what.lease > message.nacked_lease;
-  if (is_newer && what.attempt < message.nacked_attempt && !store_was_cut_) {
+  const bool is_kept = message.nacked_since == power_losses_;
+  if (is_newer && what.attempt < message.nacked_attempt && is_kept) {
     complain("G3 " + said + ", after attempt " + std::to_string(message.nacked_attempt));
   }
 }
@@ -170,16 +175,25 @@ void Oracle::answered_one(const std::string& worker, const protocol::Settle::Row
   message.nacked_at = now;
   message.nacked_attempt = held.attempt;
   message.nacked_lease = held.lease;
+  message.nacked_since = held.power_losses;
 }
 
 void Oracle::resumes(const std::string& worker, const std::vector<protocol::Hello::Held>& held) {
   Session& session = sessions_[worker];
+  session.is_resuming = true;
   session.exceptions.clear();  // what they are of is said again
   std::erase_if(session.held, [&](const auto& one) {
     return !one.second.is_answered && std::none_of(held.begin(), held.end(), [&](const auto& kept) {
       return one.first >= kept.range.offset && one.first < kept.range.offset + kept.range.length;
     });
   });
+}
+
+void Oracle::resumed(const std::string& worker) {
+  is_heard_again(worker);
+  Session& session = sessions_[worker];
+  session.is_resuming = false;
+  std::erase_if(session.held, [](const auto& one) { return !one.second.is_taken; });
 }
 
 void Oracle::session_lost(const std::string& worker, Instant now) {
@@ -205,11 +219,31 @@ void Oracle::session_lost(const std::string& worker, Instant now) {
   }
   missed_ += session.may_have_missed ? 1 : 0;
   session = {};
+  session.power_losses = power_losses_;
 }
 
 void Oracle::store_was_cut() {
-  store_was_cut_ = true;
   for (auto& [name, session] : sessions_) session.is_uncertain = true;
+}
+
+// A belief is made longer by what the hub has said, and the hub may have been wrong to say it.
+void Oracle::believes(const std::string& worker, Instant until, Instant now) {
+  Session& session = sessions_[worker];
+  if (std::exchange(session.believes_until, until) >= until) return;
+  for (const auto& [offset, held] : session.held) check_one_holder(worker, offset, now);
+}
+
+// G2: of all that believe, whether they work on it or have it wait.
+void Oracle::check_one_holder(const std::string& worker, std::uint64_t offset, Instant now) {
+  const auto holds = [&](const Session& session) {
+    const auto held = session.held.find(offset);
+    return now < session.believes_until && held != session.held.end() && held->second.is_taken &&
+           !held->second.is_answered;
+  };
+  if (!holds(sessions_[worker])) return;
+  for (const auto& [name, session] : sessions_) {
+    if (name != worker && holds(session)) held_by_two(name_at(offset), name + " and " + worker);
+  }
 }
 
 void Oracle::held_by_two(const std::string& body, const std::string& who) {
@@ -219,6 +253,7 @@ void Oracle::held_by_two(const std::string& body, const std::string& who) {
 void Oracle::found_dead(const std::string& body, std::uint64_t dead_offset, const Meta& meta,
                         Instant now) {
   Message& message = of(body);
+  may_be_gone(message);
   std::uint32_t nacks = 0, deaths = 0, rejects = 0, timeouts = 0, overflows = 0;
   for (const Failure& failure : meta.history) {
     nacks += failure.kind == FailureKind::nack ? 1 : 0;

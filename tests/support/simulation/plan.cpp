@@ -62,6 +62,8 @@ class Planner {
     const std::size_t hubs = chance(5) ? 2 : 1;
     for (std::size_t hub = 0; hub < hubs; ++hub) add_hub(hub);
     add_faults();
+    for (PlannedHub& hub : plan_.hubs) hub.is_in_memory = late_random_.below(6) == 0;
+    for (PlannedPeer& peer : plan_.peers) peer.clock_ppm = drift();
     return std::move(plan_);
   }
 
@@ -75,6 +77,15 @@ class Planner {
   }
   std::chrono::milliseconds whole(Duration span) {
     return std::chrono::ceil<std::chrono::milliseconds>(span);
+  }
+
+  // The margin is a twentieth of a lease: a worker whose clock is slower by nearly as much believes
+  // in its leases for as long as it may.
+  std::int64_t drift() {
+    constexpr std::int64_t most = 45'000;
+    const std::uint64_t kind = late_random_.below(3);
+    if (kind < 2) return kind == 0 ? -most : most;
+    return static_cast<std::int64_t>(late_random_.below(2 * most + 1)) - most;
   }
 
   QueuePolicy policy() {

@@ -64,6 +64,7 @@ struct PlannedHub {
   HubConfig config;
   // Its commits are full, and it deaf until the one under way is done, with so much.
   std::size_t staged_bytes_max = Turn::staged_bytes_max;
+  bool is_in_memory = false;  // it keeps no rows for a later one, and does not die
   std::vector<PlannedQueue> queues;
 };
 
@@ -75,6 +76,7 @@ struct PlannedPeer {
   std::size_t hub = 0;
   std::string queue;
   std::uint64_t seed = 0;
+  std::int64_t clock_ppm = 0;  // its clock runs so many millionths faster than the hub's
   // Of a producer.
   bool anonymous = false;
   bool oversizes = false;  // in its first life some messages are too large; the next mends them

@@ -24,6 +24,7 @@ class SimHub {
     HubConfig config;
     std::uint64_t seed = 1;
     std::size_t staged_bytes_max = Turn::staged_bytes_max;
+    bool is_in_memory = false;
     Mutation mutation = Mutation::none;
     // Of so many turns one is followed by a look at every invariant, and of so many commits one by
     // a reload of the rows. Both cost more than what they look at.
@@ -67,7 +68,7 @@ class SimHub {
   std::uint64_t commits() const { return commits_; }
   std::uint64_t deaf_turns() const { return deaf_turns_; }
   std::size_t chunks_left() const { return store_.written().count(Space::chunks); }
-  Oracle::Counters counters(const std::string& queue) const;
+  Oracle::Counters counters(const std::string& queue, Instant now);
 
  private:
   Store& store() { return mutated_ ? *mutated_ : static_cast<Store&>(store_); }
@@ -78,6 +79,7 @@ class SimHub {
   void plan_store(Instant now);
   void drop_machine();
   void check_reload(Now now);
+  Oracle::Counters counters_told(const std::string& queue, Instant now);
 
   Options options_;
   HubConfig config_;  // mutated

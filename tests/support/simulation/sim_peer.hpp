@@ -51,6 +51,8 @@ class SimPeer {
   virtual bool is_at_rest() const = 0;
 
  protected:
+  static constexpr std::int64_t one = 1'000'000;  // of a clock that runs as the hub's does
+
   void carry_out(peer::PeerEffects& effects) {
     if (effects.recreate_socket) around_.replace_socket();
     for (WireMessage& message : effects.sends) around_.send(std::move(message));
@@ -60,6 +62,16 @@ class SimPeer {
       around_.trace(name() + " was refused: " + event.text);
       oracle_.complain(name() + " was refused for good: " + event.text);
     }
+  }
+  // The machine is told the time of its own process, all else the world's.
+  Instant own(Instant now) const {
+    return Instant((now.time_since_epoch() * (one + plan_.clock_ppm)) / one);
+  }
+  // When its own clock shows that: the machine's deadlines, in the world's time.
+  Instant world(Instant own) const {
+    if (own == never) return never;
+    const std::int64_t rate = one + plan_.clock_ppm;
+    return Instant((own.time_since_epoch() * one + Duration(rate - 1)) / rate);
   }
   Duration up_to(Duration most) {
     return Duration(static_cast<std::int64_t>(

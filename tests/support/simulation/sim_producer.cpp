@@ -41,27 +41,27 @@ void SimProducer::die(Instant) {
 
 void SimProducer::leave(Instant now) {
   peer::ProducerEffects effects;
-  machine_->apply(peer::Leave{}, now, effects);
+  machine_->apply(peer::Leave{}, own(now), effects);
   carry_out(effects.peer);  // what it has not been told yet it does not wait for
   die(now);
 }
 
 void SimProducer::receive(WireMessage message, Instant now) {
   peer::ProducerEffects effects;
-  machine_->apply(peer::Received{std::move(message)}, now, effects);
+  machine_->apply(peer::Received{std::move(message)}, own(now), effects);
   carry_out_all(effects);
 }
 
 void SimProducer::lose_socket(Instant now) {
   peer::ProducerEffects effects;
-  machine_->apply(peer::SocketFailed{"cut"}, now, effects);
+  machine_->apply(peer::SocketFailed{"cut"}, own(now), effects);
   carry_out_all(effects);
 }
 
 void SimProducer::run(Instant now) {
   peer::ProducerEffects effects;
   if (now >= give_at_) give(now, effects);
-  machine_->tick(now, effects);
+  machine_->tick(own(now), effects);
   machine_->check_invariants();
   carry_out_all(effects);
 }
@@ -69,7 +69,8 @@ void SimProducer::run(Instant now) {
 Instant SimProducer::next_deadline() const {
   if (!alive_) return never;
   const bool gives = giving_ && opened_ && given_.size() < batches_max;
-  return gives ? std::min(give_at_, machine_->next_deadline()) : machine_->next_deadline();
+  return gives ? std::min(give_at_, world(machine_->next_deadline()))
+               : world(machine_->next_deadline());
 }
 
 // A named producer's line number is its sequence: after a death it goes on from the floor that
@@ -95,7 +96,7 @@ void SimProducer::give(Instant now, peer::ProducerEffects& effects) {
   }
   const std::uint64_t first = plan_.anonymous ? 0 : next_number_;
   next_number_ += count;
-  machine_->apply(peer::Given{next_tag_++, builder.take(), count, first}, now, effects);
+  machine_->apply(peer::Given{next_tag_++, builder.take(), count, first}, own(now), effects);
 }
 
 void SimProducer::carry_out_all(peer::ProducerEffects& effects) {

@@ -20,7 +20,7 @@ void SimWorker::start(Instant now) {
   wants_at_ = never;
   is_late_ = false;
   peer::WorkerEffects effects;
-  machine_->apply(peer::Want{}, now, effects);
+  machine_->apply(peer::Want{}, own(now), effects);
   carry_out_all(effects, now);
   run(now);
 }
@@ -28,26 +28,35 @@ void SimWorker::start(Instant now) {
 void SimWorker::die(Instant now) {
   if (!is_undertaker()) oracle_.session_lost(name(), now);
   alive_ = false;
+  believed_until_ = {};
   machine_.reset();
   drop_hand();
 }
 
 void SimWorker::leave(Instant now) {
   peer::WorkerEffects effects;
-  machine_->apply(peer::Leave{}, now, effects);
+  machine_->apply(peer::Leave{}, own(now), effects);
   carry_out_all(effects, now);
   die(now);
 }
 
 void SimWorker::receive(WireMessage message, Instant now) {
-  note_received(message, now);
   peer::WorkerEffects effects;
-  machine_->apply(peer::Received{std::move(message)}, now, effects);
+  const std::uint64_t before = machine_->counts().received;
+  machine_->apply(peer::Received{message}, own(now), effects);
+  note_received(message, machine_->counts().received != before, now);
+  tell_belief(now);
   carry_out_all(effects, now);
 }
 
+void SimWorker::tell_belief(Instant now) {
+  if (is_undertaker()) return;
+  const Instant until = world(machine_->session().believed_until()) + believes_longer_by;
+  if (std::exchange(believed_until_, until) != until) oracle_.believes(name(), until, now);
+}
+
 // What reaches a process is handed to it, whatever becomes of it there.
-void SimWorker::note_received(const WireMessage& wire, Instant now) {
+void SimWorker::note_received(const WireMessage& wire, bool is_taken, Instant now) {
   const protocol::Command command = command_of(wire);
   if (command != protocol::Command::welcome && command != protocol::Command::deliver &&
       command != protocol::Command::settled) {
@@ -57,7 +66,11 @@ void SimWorker::note_received(const WireMessage& wire, Instant now) {
   if (!message) return oracle_.complain("a hub sent: " + message.fault().text);
   if (is_undertaker()) return;
   const auto* welcome = std::get_if<protocol::Welcome>(&*message);
-  if (welcome != nullptr && !welcome->resumed) oracle_.session_lost(name(), now);
+  if (welcome != nullptr && welcome->resumed) oracle_.resumed(name());
+  if (welcome != nullptr && !welcome->resumed) {
+    oracle_.session_lost(name(), now);
+    believed_until_ = {};
+  }
   const auto* settled = std::get_if<protocol::Settled>(&*message);
   if (settled != nullptr) oracle_.settled(name(), settled->upto, settled->exceptions);
   const auto* deliver = std::get_if<protocol::Deliver>(&*message);
@@ -69,7 +82,7 @@ void SimWorker::note_received(const WireMessage& wire, Instant now) {
     Entry entry;
     for (std::uint64_t offset = row.offset; reader.next(entry); ++offset) {
       oracle_.handed(name(), text_of(entry.body),
-                     {deliver->lease, offset, row.attempt, redelivered}, now);
+                     {deliver->lease, offset, row.attempt, redelivered, is_taken}, now);
     }
   }
 }
@@ -90,33 +103,39 @@ void SimWorker::note_sent(const WireMessage& wire, Instant now) {
 
 void SimWorker::lose_socket(Instant now) {
   peer::WorkerEffects effects;
-  machine_->apply(peer::SocketFailed{"cut"}, now, effects);
+  machine_->apply(peer::SocketFailed{"cut"}, own(now), effects);
   carry_out_all(effects, now);
 }
 
 void SimWorker::run(Instant now) {
   peer::WorkerEffects effects;
+  if (now >= stands_still_at_) {
+    stands_still_at_ = never;
+    return on_standstill(lease_ / 2 + up_to(lease_ * 3 / 2));
+  }
   if (now >= extend_at_) extend(now, effects);
   if (!in_hand_.empty() && now >= done_at_) finish_one(now, effects);
   if (!alive_) return;
   want(now, effects);
-  machine_->tick(now, effects);
+  machine_->tick(own(now), effects);
   machine_->check_invariants();
   carry_out_all(effects, now);
   if (in_hand_.empty()) start_hand(now);
 }
 
 Instant SimWorker::next_deadline() const {
-  return alive_ ? std::min({machine_->next_deadline(), done_at_, extend_at_, wants_at_}) : never;
+  return alive_ ? std::min({world(machine_->next_deadline()), done_at_, extend_at_, wants_at_,
+                            stands_still_at_})
+                : never;
 }
 
 // Now and then the application wants nothing for a while.
 void SimWorker::want(Instant now, peer::WorkerEffects& effects) {
   if (wants_at_ == never && random_.below(200) == 0) {
-    machine_->apply(peer::Unwant{}, now, effects);
+    machine_->apply(peer::Unwant{}, own(now), effects);
     wants_at_ = now + up_to(lease_ / 3);
   } else if (now >= wants_at_) {
-    if (!is_late_) machine_->apply(peer::Want{}, now, effects);
+    if (!is_late_) machine_->apply(peer::Want{}, own(now), effects);
     wants_at_ = never;
   }
 }
@@ -127,14 +146,14 @@ void SimWorker::note_late(Instant now, peer::WorkerEffects& effects) {
   for (const auto& late : effects.timed_out) {
     if (late.hand != hand_ || in_hand_.empty()) continue;
     is_late_ = true;
-    machine_->apply(peer::Unwant{}, now, effects);
+    machine_->apply(peer::Unwant{}, own(now), effects);
     return;
   }
 }
 
 bool SimWorker::believes_to_hold(std::uint64_t offset, Instant now) const {
   if (!alive_ || in_hand_.empty() || !machine_->has_hand(hand_)) return false;
-  if (now >= machine_->session().believed_until() + believes_longer_by) return false;
+  if (now >= world(machine_->session().believed_until()) + believes_longer_by) return false;
   const std::vector<protocol::Range> open = machine_->open_ranges();
   return std::any_of(open.begin(), open.end(), [offset](const protocol::Range& range) {
     return offset >= range.offset && offset < range.offset + range.length;
@@ -144,11 +163,11 @@ bool SimWorker::believes_to_hold(std::uint64_t offset, Instant now) const {
 void SimWorker::drop_hand() {
   in_hand_.clear();
   at_ = 0;
-  done_at_ = extend_at_ = never;
+  done_at_ = extend_at_ = stands_still_at_ = never;
 }
 
 void SimWorker::start_hand(Instant now) {
-  const auto hand = machine_->start(plan_.batch, now);
+  const auto hand = machine_->start(plan_.batch, own(now));
   if (!hand) return;
   hand_ = hand->id;
   ChunkReader reader(hand->run.chunk.bytes());
@@ -166,9 +185,12 @@ void SimWorker::start_hand(Instant now) {
 
 void SimWorker::begin(Instant now) {
   peer::WorkerEffects effects;
-  machine_->apply(peer::Begun{hand_, static_cast<std::uint32_t>(at_), 1, true}, now, effects);
-  const bool is_slow = random_.below(60) == 0;
-  done_at_ = now + up_to(is_slow ? lease_ * 5 / 2 : plan_.works_for);
+  machine_->apply(peer::Begun{hand_, static_cast<std::uint32_t>(at_), 1, true}, own(now), effects);
+  const bool outlasts = is_patient_ && random_.below(4) == 0;
+  const bool is_slow = outlasts || random_.below(60) == 0;
+  done_at_ =
+      now + (outlasts ? lease_ : Duration{}) + up_to(is_slow ? lease_ * 5 / 2 : plan_.works_for);
+  stands_still_at_ = outlasts && random_.below(2) == 0 ? now + up_to(lease_) : never;
   extend_at_ = is_slow && random_.below(2) == 0 ? now + (done_at_ - now) / 2 : never;
   carry_out_all(effects, now);
 }
@@ -176,7 +198,7 @@ void SimWorker::begin(Instant now) {
 void SimWorker::extend(Instant now, peer::WorkerEffects& effects) {
   extend_at_ = never;
   if (in_hand_.empty() || !machine_->has_hand(hand_)) return;
-  machine_->apply(peer::Extend{hand_, static_cast<std::uint32_t>(at_)}, now, effects);
+  machine_->apply(peer::Extend{hand_, static_cast<std::uint32_t>(at_)}, own(now), effects);
 }
 
 peer::Finished SimWorker::outcome_of(const Message& message, Instant now) {
@@ -201,14 +223,14 @@ peer::Finished SimWorker::outcome_of(const Message& message, Instant now) {
 }
 
 void SimWorker::finish_one(Instant now, peer::WorkerEffects& effects) {
-  if (std::exchange(is_late_, false)) machine_->apply(peer::Want{}, now, effects);
+  if (std::exchange(is_late_, false)) machine_->apply(peer::Want{}, own(now), effects);
   if (!machine_->has_hand(hand_)) return drop_hand();
   const Message message = in_hand_[at_];
   if (!is_undertaker() && fate_of(message.body) == Fate::poison) {
     around_.trace(name() + " is killed by " + message.body);
     return on_poison();
   }
-  machine_->apply(outcome_of(message, now), now, effects);
+  machine_->apply(outcome_of(message, now), own(now), effects);
   if (++at_ == in_hand_.size()) return drop_hand();
   begin(now);
 }
@@ -220,8 +242,8 @@ void SimWorker::carry_out_all(peer::WorkerEffects& effects, Instant now) {
   }
   note_late(now, effects);
   if (effects.recall > 0 && at_ + 1 < in_hand_.size() && machine_->has_hand(hand_)) {
-    machine_->apply(peer::Untouched{hand_, static_cast<std::uint32_t>(at_ + 1)}, now, effects);
-    machine_->apply(peer::GiveBack{effects.recall}, now, effects);
+    machine_->apply(peer::Untouched{hand_, static_cast<std::uint32_t>(at_ + 1)}, own(now), effects);
+    machine_->apply(peer::GiveBack{effects.recall}, own(now), effects);
     in_hand_.resize(at_ + 1);
   }
   for (const WireMessage& message : effects.peer.sends) note_sent(message, now);

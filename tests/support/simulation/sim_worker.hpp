@@ -17,7 +17,7 @@ class SimWorker final : public SimPeer {
  public:
   // `lease`: the unit of the times that a handler seldom takes.
   SimWorker(const PlannedPeer& plan, Duration lease, SimSurroundings around, Oracle& oracle)
-      : SimPeer(plan, std::move(around), oracle), lease_(lease) {}
+      : SimPeer(plan, std::move(around), oracle), lease_(lease), is_patient_(plan.seed % 3 == 0) {}
 
   void start(Instant now) override;
   void die(Instant now) override;
@@ -26,6 +26,7 @@ class SimWorker final : public SimPeer {
   void lose_socket(Instant now) override;
   void run(Instant now) override;
   Instant next_deadline() const override;
+  void finish() override { is_patient_ = false; }
   bool is_at_rest() const override {
     return alive_ && in_hand_.empty() && machine_->is_open() && machine_->is_empty();
   }
@@ -37,6 +38,8 @@ class SimWorker final : public SimPeer {
   Duration believes_longer_by{};
   // What is to happen when a message that kills comes to its turn.
   std::function<void()> on_poison;
+  // And when its machine swaps, with a message in its hands that takes long.
+  std::function<void(Duration)> on_standstill;
 
  private:
   struct Message {
@@ -46,9 +49,10 @@ class SimWorker final : public SimPeer {
     Meta meta;
   };
   bool is_undertaker() const { return plan_.role == PeerRole::undertaker; }
-  void note_received(const WireMessage& wire, Instant now);
+  void note_received(const WireMessage& wire, bool is_taken, Instant now);
   void note_sent(const WireMessage& wire, Instant now);
   void carry_out_all(peer::WorkerEffects& effects, Instant now);
+  void tell_belief(Instant now);
   void drop_hand();
   void want(Instant now, peer::WorkerEffects& effects);
   void start_hand(Instant now);
@@ -59,14 +63,17 @@ class SimWorker final : public SimPeer {
   peer::Finished outcome_of(const Message& message, Instant now);
 
   Duration lease_;
+  bool is_patient_;  // its handlers outlast a lease now and then
   std::unique_ptr<peer::WorkerMachine> machine_;
   std::uint64_t hand_ = 0;
   std::vector<Message> in_hand_;  // of one hand
   std::size_t at_ = 0;            // the one that is worked on
   Instant done_at_ = never;
   Instant extend_at_ = never;
-  bool is_late_ = false;      // its only handler is over its time, and works on
-  Instant wants_at_ = never;  // when messages are wanted again, if they are not
+  Instant stands_still_at_ = never;  // with what is in its hand
+  bool is_late_ = false;             // its only handler is over its time, and works on
+  Instant believed_until_{};         // as the oracle was told
+  Instant wants_at_ = never;         // when messages are wanted again, if they are not
 };
 
 }  // namespace pawl::testing

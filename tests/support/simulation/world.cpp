@@ -42,6 +42,7 @@ void World::add_hub(std::size_t index) {
   SimHub::Options options;
   options.config = planned.config;
   options.staged_bytes_max = planned.staged_bytes_max;
+  options.is_in_memory = planned.is_in_memory;
   options.seed = plan_.seed * 5 + index;
   options.mutation = options_.mutation;
   options.check_every = options_.check_every;
@@ -78,6 +79,11 @@ void World::add_peer(std::size_t index) {
     worker->on_poison = [this, index] {
       ++result_.poisoned;
       kill_peer(index, plan_.lease / 20 + up_to(plan_.lease / 3, processes_[index].random));
+    };
+    worker->on_standstill = [this, index](Duration lasts) {
+      count(FaultKind::peer_stopped);
+      trace(plan_.peers[index].name + " stands still");
+      processes_[index].stopped_until = std::max(processes_[index].stopped_until, now_ + lasts);
     };
     if (options_.mutation == Mutation::believe_longer) {
       worker->believes_longer_by = plan_.lease * 5;
@@ -313,9 +319,9 @@ void World::check_without_rest() {
 }
 
 void World::check_at_rest() {
-  for (const HubProcess& process : hubs_) {
+  for (HubProcess& process : hubs_) {
     for (const auto& [queue, oracle] : process.oracles) {
-      oracle->at_rest(process.hub->counters(queue));
+      oracle->at_rest(process.hub->counters(queue, now_));
     }
     if (const std::size_t left = process.hub->chunks_left(); left != 0 && fault().empty()) {
       complaint_ = "G6 at rest the store still holds " + std::to_string(left) + " chunks";

@@ -6,10 +6,21 @@ namespace pawl::testing {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+bool is_of_any_hub(FaultKind kind) {
+  return kind == FaultKind::hub_stopped || kind == FaultKind::wall_clock_jumps ||
+         kind == FaultKind::disk_at_reserve;  // as its bound of memory
+}
+
+}  // namespace
+
 void World::do_fault(const PlannedFault& fault) {
   const bool is_on_hub = is_of_hub(fault.kind);
   // Nothing can be done to what is down.
   if (is_on_hub && !hubs_[fault.target].hub->is_up()) return;
+  // A hub in memory that dies has nothing to keep a promise with, and its store is no disk.
+  if (is_on_hub && plan_.hubs[fault.target].is_in_memory && !is_of_any_hub(fault.kind)) return;
   if (!is_on_hub && !processes_[fault.target].peer->is_alive()) return;
   count(fault.kind);
   trace(describe(plan_, fault));

@@ -84,7 +84,7 @@ class Telling {
   }
   void welcome() {
     const bool is_resumed = number() != 0;
-    if (is_resumed) return oracle_.is_heard_again(worker_);
+    if (is_resumed) return oracle_.resumed(worker_);
     lost();
   }
   void alive() { oracle_.is_heard_again(worker_); }
