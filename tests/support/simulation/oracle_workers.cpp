@@ -90,7 +90,7 @@ void Oracle::handed(const std::string& worker, const std::string& body, Handed w
   check_attempt(body, message, what, now);
   check_backoff(body, message, what, now);
   check_order(worker, body, what);
-  session.sent_alone.erase(body);
+  if (what.is_taken) session.sent_alone.erase(body);  // else it is alone with it for its hub
   const auto held = session.held.find(what.offset);
   if (held != session.held.end() && held_too_long(held->second, now)) ++message.timed_out;
   session.held.insert_or_assign(what.offset, Held{&message, now, what.attempt, what.lease,
