@@ -35,7 +35,9 @@ void HubUnderFuzz::say(const std::string& connection, std::vector<std::byte> hea
                        std::vector<Slice> frames) {
   // As the shell: what would not fit into a commit waits in the socket.
   if (!turn_->may_take_more() && (!turn() || !turn_->may_take_more())) return;
-  machine_->on_message({connection, {std::move(header), std::move(frames)}}, now_);
+  WireMessage message{std::move(header), std::move(frames)};
+  bytes_told_ += wire_bytes(message);
+  machine_->on_message({connection, std::move(message)}, now_);
   machine_->check_invariants();
 }
 

@@ -40,6 +40,7 @@ class HubUnderFuzz {
   HubMachine& machine() { return *machine_; }
   Now now() const { return now_; }
   const Heard& heard() const { return heard_; }
+  std::size_t bytes_told() const { return bytes_told_; }
   const std::string& failure() const { return failure_; }
 
  private:
@@ -54,6 +55,7 @@ class HubUnderFuzz {
   std::string failure_;
   bool trusts_rows_ = true;
   Heard heard_;
+  std::size_t bytes_told_ = 0;
 };
 
 }  // namespace pawl::fuzzing

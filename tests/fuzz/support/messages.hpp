@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/protocol/messages.hpp"
+#include "core/wire_message.hpp"
 #include "tests/fuzz/support/input.hpp"
 
 namespace pawl::fuzzing {
@@ -29,5 +30,12 @@ std::vector<Slice> any_frames(const protocol::Message& message, Input& in);
 
 // `count` entries; a small one repeated if there are many.
 Slice any_chunk(std::size_t count, Input& in);
+
+// All that it carries.
+inline std::size_t wire_bytes(const WireMessage& message) {
+  std::size_t bytes = message.header.size();
+  for (const Slice& frame : message.frames) bytes += frame.bytes().size();
+  return bytes;
+}
 
 }  // namespace pawl::fuzzing
