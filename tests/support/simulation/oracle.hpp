@@ -190,6 +190,7 @@ class Oracle {
   bool held_too_long(const Held& held, Instant now) const;
   std::uint32_t possible_timeouts(std::uint64_t offset, Instant now) const;
   bool blame_what_nobody_saw(Message& message);
+  static bool is_settled(const Session& session, const Held& held, std::uint64_t offset);
   static bool may_be_blamed(const Session& session, const Held& held, std::size_t open);
   std::uint32_t possible_deaths(const std::string& body, std::uint64_t offset) const;
 

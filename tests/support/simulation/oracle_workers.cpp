@@ -196,13 +196,24 @@ void Oracle::resumed(const std::string& worker) {
   std::erase_if(session.held, [](const auto& one) { return !one.second.is_taken; });
 }
 
+bool Oracle::is_settled(const Session& session, const Held& held, std::uint64_t offset) {
+  if (!held.is_answered) return false;
+  for (const auto& [number, outcomes] : session.outcomes) {
+    for (const Outcome& outcome : outcomes) {
+      if (outcome.offset == offset && outcome.lease == held.lease) return false;
+    }
+  }
+  return true;
+}
+
 void Oracle::session_lost(const std::string& worker, Instant now) {
   Session& session = sessions_[worker];
   std::size_t open = 0;
   for (auto& [offset, held] : session.held) {
     open += held.is_answered ? 0 : 1;
-    if (held.is_answered || !held_too_long(held, now)) continue;
-    ++held.message->timed_out;
+    if (!held_too_long(held, now) || is_settled(session, held, offset)) continue;
+    ++held.message->timed_out;  // for a hub that never heard the answer, too
+    if (held.is_answered) continue;
     session.is_uncertain = true;  // the hub may have taken others away from it
   }
   for (auto& [offset, held] : session.held) {
