@@ -37,7 +37,7 @@ void pawl::check_failed(const char* condition, const char* file, int line) {
 
 namespace {
 
-constexpr std::size_t hub_bytes_max = 16 * 1024 * 1024;
+constexpr std::size_t hub_bytes_max = 1024 * 1024;  // the seeds and what was found take 0.07 MB
 constexpr std::size_t bytes_each_max = 4096;  // a byte changed lets a chunk be copied once more
 constexpr std::size_t changes_max = 64;
 

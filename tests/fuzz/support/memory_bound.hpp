@@ -16,8 +16,10 @@ class MemoryBound {
   MemoryBound(const MemoryBound&) = delete;
   MemoryBound& operator=(const MemoryBound&) = delete;
 
-  // What a story has sent to the machine may take so much more.
-  void allow(std::size_t bytes) { bytes_max_ += bytes; }
+  // A story of so many steps, which has sent so many bytes of headers and frames, may take more:
+  // each step a session, a queue with its dead letters or a row of a producer; each byte a copy in
+  // its frame, its chunk, the commit under way, the store's written and synced rows, and an answer.
+  void allow_story(std::size_t steps, std::size_t bytes) { bytes_max_ += steps * 4096 + bytes * 6; }
 
   void check() const;
   // The most by which the heap has grown since this began.

@@ -104,7 +104,10 @@ HubConfig mutated_config(HubConfig config, Mutation mutation) {
   for (auto& [name, policy] : config.queues) {
     if (mutation == Mutation::one_attempt_more) ++policy.max_attempts;
     if (mutation == Mutation::takes_too_many) policy.max_messages = 0;
-    if (mutation == Mutation::long_backoff) policy.backoff.initial = policy.backoff.max *= 100;
+    if (mutation == Mutation::long_backoff) {
+      policy.backoff.max *= 100;
+      policy.backoff.initial = policy.backoff.max;
+    }
     if (mutation == Mutation::no_backoff) policy.backoff.initial = policy.backoff.max = {};
   }
   return config;

@@ -139,6 +139,7 @@ class Planner {
       peer.slots = static_cast<std::uint32_t>(1 + below(8));
       peer.batch = static_cast<std::uint32_t>(1 + below(peer.slots));
       peer.works_for = leases(0.002, 0.03);
+      peer.is_patient = peer.seed % 3 == 0;
     }
     PlannedPeer& undertaker = add_peer(PeerRole::undertaker, hub, queue + ".dead");
     undertaker.name = "U" + place;

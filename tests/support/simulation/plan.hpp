@@ -85,7 +85,8 @@ struct PlannedPeer {
   std::uint64_t messages_max = 1500;  // of a life: what is left is to be worked off
   // Of a worker.
   std::uint32_t prefetch = 12, slots = 4, batch = 4;
-  Duration works_for{};  // mostly less
+  Duration works_for{};     // mostly less
+  bool is_patient = false;  // its handlers outlast a lease now and then
 };
 
 struct Plan {

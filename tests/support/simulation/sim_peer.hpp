@@ -51,8 +51,6 @@ class SimPeer {
   virtual bool is_at_rest() const = 0;
 
  protected:
-  static constexpr std::int64_t one = 1'000'000;  // of a clock that runs as the hub's does
-
   void carry_out(peer::PeerEffects& effects) {
     if (effects.recreate_socket) around_.replace_socket();
     for (WireMessage& message : effects.sends) around_.send(std::move(message));
@@ -63,21 +61,23 @@ class SimPeer {
       oracle_.complain(name() + " was refused for good: " + event.text);
     }
   }
-  // The machine is told the time of its own process, all else the world's.
-  Instant own(Instant now) const {
-    return Instant((now.time_since_epoch() * (one + plan_.clock_ppm)) / one);
-  }
-  // When its own clock shows that: the machine's deadlines, in the world's time.
-  Instant world(Instant own) const {
-    if (own == never) return never;
-    const std::int64_t rate = one + plan_.clock_ppm;
-    return Instant((own.time_since_epoch() * one + Duration(rate - 1)) / rate);
+  // What this process's clock shows: the machine is told that, the oracle and all else `now`.
+  Instant own(Instant now) const { return Instant(now.time_since_epoch() * own_rate() / million); }
+  // When it shows `shown`: what the machine says of time. Not a microsecond too early.
+  Instant when(Instant shown) const {
+    if (shown == never) return never;
+    return Instant((shown.time_since_epoch() * million + Duration(own_rate() - 1)) / own_rate());
   }
   Duration up_to(Duration most) {
     return Duration(static_cast<std::int64_t>(
         random_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(most.count(), 1)))));
   }
 
+ private:
+  static constexpr std::int64_t million = 1'000'000;
+  std::int64_t own_rate() const { return million + plan_.clock_ppm; }
+
+ protected:
   const PlannedPeer& plan_;
   Random random_;
   SimSurroundings around_;

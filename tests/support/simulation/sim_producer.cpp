@@ -69,8 +69,8 @@ void SimProducer::run(Instant now) {
 Instant SimProducer::next_deadline() const {
   if (!alive_) return never;
   const bool gives = giving_ && opened_ && given_.size() < batches_max;
-  return gives ? std::min(give_at_, world(machine_->next_deadline()))
-               : world(machine_->next_deadline());
+  return gives ? std::min(give_at_, when(machine_->next_deadline()))
+               : when(machine_->next_deadline());
 }
 
 // A named producer's line number is its sequence: after a death it goes on from the floor that

@@ -51,7 +51,7 @@ void SimWorker::receive(WireMessage message, Instant now) {
 
 void SimWorker::tell_belief(Instant now) {
   if (is_undertaker()) return;
-  const Instant until = world(machine_->session().believed_until()) + believes_longer_by;
+  const Instant until = when(machine_->session().believed_until()) + believes_longer_by;
   if (std::exchange(believed_until_, until) != until) oracle_.believes(name(), until, now);
 }
 
@@ -124,7 +124,7 @@ void SimWorker::run(Instant now) {
 }
 
 Instant SimWorker::next_deadline() const {
-  return alive_ ? std::min({world(machine_->next_deadline()), done_at_, extend_at_, wants_at_,
+  return alive_ ? std::min({when(machine_->next_deadline()), done_at_, extend_at_, wants_at_,
                             stands_still_at_})
                 : never;
 }
@@ -153,7 +153,7 @@ void SimWorker::note_late(Instant now, peer::WorkerEffects& effects) {
 
 bool SimWorker::believes_to_hold(std::uint64_t offset, Instant now) const {
   if (!alive_ || in_hand_.empty() || !machine_->has_hand(hand_)) return false;
-  if (now >= world(machine_->session().believed_until()) + believes_longer_by) return false;
+  if (now >= when(machine_->session().believed_until()) + believes_longer_by) return false;
   const std::vector<protocol::Range> open = machine_->open_ranges();
   return std::any_of(open.begin(), open.end(), [offset](const protocol::Range& range) {
     return offset >= range.offset && offset < range.offset + range.length;
@@ -186,7 +186,7 @@ void SimWorker::start_hand(Instant now) {
 void SimWorker::begin(Instant now) {
   peer::WorkerEffects effects;
   machine_->apply(peer::Begun{hand_, static_cast<std::uint32_t>(at_), 1, true}, own(now), effects);
-  const bool outlasts = is_patient_ && random_.below(4) == 0;
+  const bool outlasts = plan_.is_patient && !is_finishing_ && random_.below(4) == 0;
   const bool is_slow = outlasts || random_.below(60) == 0;
   done_at_ =
       now + (outlasts ? lease_ : Duration{}) + up_to(is_slow ? lease_ * 5 / 2 : plan_.works_for);

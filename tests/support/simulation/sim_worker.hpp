@@ -17,7 +17,7 @@ class SimWorker final : public SimPeer {
  public:
   // `lease`: the unit of the times that a handler seldom takes.
   SimWorker(const PlannedPeer& plan, Duration lease, SimSurroundings around, Oracle& oracle)
-      : SimPeer(plan, std::move(around), oracle), lease_(lease), is_patient_(plan.seed % 3 == 0) {}
+      : SimPeer(plan, std::move(around), oracle), lease_(lease) {}
 
   void start(Instant now) override;
   void die(Instant now) override;
@@ -26,7 +26,7 @@ class SimWorker final : public SimPeer {
   void lose_socket(Instant now) override;
   void run(Instant now) override;
   Instant next_deadline() const override;
-  void finish() override { is_patient_ = false; }
+  void finish() override { is_finishing_ = true; }
   bool is_at_rest() const override {
     return alive_ && in_hand_.empty() && machine_->is_open() && machine_->is_empty();
   }
@@ -63,13 +63,13 @@ class SimWorker final : public SimPeer {
   peer::Finished outcome_of(const Message& message, Instant now);
 
   Duration lease_;
-  bool is_patient_;  // its handlers outlast a lease now and then
   std::unique_ptr<peer::WorkerMachine> machine_;
   std::uint64_t hand_ = 0;
   std::vector<Message> in_hand_;  // of one hand
   std::size_t at_ = 0;            // the one that is worked on
   Instant done_at_ = never;
   Instant extend_at_ = never;
+  bool is_finishing_ = false;
   Instant stands_still_at_ = never;  // with what is in its hand
   bool is_late_ = false;             // its only handler is over its time, and works on
   Instant believed_until_{};         // as the oracle was told
