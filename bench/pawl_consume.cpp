@@ -67,7 +67,7 @@ class Tally {
       histogram_.add(bench::age_ns(delivery.body().data()));
     }
     if (suspects_to_ != 0) look_for_suspects(delivery.offset());
-    const std::uint64_t done = ++done_;
+    const std::uint64_t done = count_one();
     if (done == 1) bench::tell("first_handled", bench::now_s());
     if (done != count_) return;
     for (const auto& worker : workers_) worker->stop();
@@ -80,6 +80,14 @@ class Tally {
   }
 
  private:
+  // An atomic addition would be a tenth of what a message costs a worker that is alone.
+  std::uint64_t count_one() {
+    if (workers_.size() > 1) return ++done_;
+    const std::uint64_t done = done_.load(std::memory_order_relaxed) + 1;
+    done_.store(done, std::memory_order_relaxed);
+    return done;
+  }
+
   void look_for_suspects(std::uint64_t offset) {
     if (offset >= suspects_to_) {
       rest_handled_at_ = bench::now_s();

@@ -122,6 +122,7 @@ Fault check_chunk(Bytes chunk, std::size_t count, std::size_t body_bytes_max) {
       if (fault.code != Code::ok) return fault;
     }
     at += size;
+    prefetch_ahead<Prefetch::to_read>(at);
   }
   if (at != end) {
     return {Code::bad_frame, "chunk: " + std::to_string(end - at) + " bytes after the last of " +
@@ -130,9 +131,11 @@ Fault check_chunk(Bytes chunk, std::size_t count, std::size_t body_bytes_max) {
   return {};
 }
 
-void ChunkReader::next_other(Entry& entry) {
-  const char* problem = read_entry(rest_, entry);
+Entry ChunkReader::read_other(Bytes rest) {
+  Entry entry;
+  const char* problem = read_entry(rest, entry);
   PAWL_CHECK(problem == nullptr);
+  return entry;
 }
 
 std::size_t ChunkReader::skip(std::size_t count) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/buffer.hpp"
+#include "core/chunk/prefetch.hpp"
 #include "core/result.hpp"
 
 namespace pawl {
@@ -46,7 +47,9 @@ class ChunkReader {
   // For `92 C0 C4 len` and `92 C0 C5 len len`: the bytes before the body, its size in `body_size`.
   // 0 for every other layout and where the body does not end within the chunk.
   std::size_t plain_head(std::size_t& body_size) const;
-  void next_other(Entry& entry);
+  // By value, as the caller's: an entry whose address is known to others stays in memory, where the
+  // hot path would write halves and read them back as a whole, which stalls.
+  static Entry read_other(Bytes rest);
 
   Bytes rest_;
 };
@@ -118,13 +121,14 @@ inline bool ChunkReader::next(Entry& entry) {
   std::size_t body_size = 0;
   const std::size_t head = plain_head(body_size);
   if (head == 0) {
-    next_other(entry);
+    entry = read_other(rest_);
   } else {
     entry.meta = {};
     entry.body = {rest_.data() + head, body_size};
     entry.encoded_size = head + body_size;
   }
   rest_ = {rest_.data() + entry.encoded_size, rest_.size() - entry.encoded_size};
+  prefetch_ahead<Prefetch::to_read>(rest_.data());
   return true;
 }
 

@@ -80,15 +80,35 @@ class LeaseRef {
 
 // Makes deliveries.
 struct DeliveryAccess {
-  // `begun_us`: when its handler begins, monotonic; rather too early than too late.
-  static void point(Delivery& delivery, Lease& lease, const Entry& entry, std::uint32_t index,
+  // What all messages of a hand have in common.
+  static void point_at_hand(Delivery& delivery, Lease& lease);
+  // At one message of that hand. `begun_us`: when its handler begins, monotonic; rather too early
+  // than too late.
+  static void point(Delivery& delivery, const Entry& entry, std::uint32_t index,
                     std::int64_t begun_us);
   static Delivery own(const LeaseRef& lease, const Entry& entry, std::uint32_t index);
   // Somebody else has seen to its outcome.
   static void disown(Delivery& delivery);
   // The fault of a meta that does not decode; decodes it if there is one.
-  static std::optional<std::string> check_meta(Delivery& delivery);
+  static std::optional<std::string> check_meta(Delivery& delivery) {
+    if (delivery.meta_.empty()) return std::nullopt;
+    return decode_meta_of(delivery);
+  }
+
+ private:
+  static std::optional<std::string> decode_meta_of(Delivery& delivery);
+  static void forget_details(Delivery& delivery);
 };
+
+// A few ns a message: with the rest of the hot path in work_hand.
+inline void DeliveryAccess::point(Delivery& delivery, const Entry& entry, std::uint32_t index,
+                                  std::int64_t begun_us) {
+  delivery.body_ = entry.body;
+  delivery.meta_ = entry.meta;
+  delivery.offset_ = delivery.run_->hand.run.offset + index;
+  delivery.begun_us_ = begun_us;
+  if (delivery.details_) forget_details(delivery);
+}
 
 }  // namespace pawl::detail
 

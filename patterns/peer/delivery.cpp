@@ -15,36 +15,34 @@ struct Details {
   Meta meta;
 };
 
-void DeliveryAccess::point(Delivery& delivery, Lease& lease, const Entry& entry,
-                           std::uint32_t index, std::int64_t begun_us) {
+void DeliveryAccess::point_at_hand(Delivery& delivery, Lease& lease) {
   const peer::Run& run = lease.hand.run;
-  delivery.body_ = entry.body;
-  delivery.meta_ = entry.meta;
   delivery.lease_ = run.lease;
-  delivery.offset_ = run.offset + index;
   delivery.lane_ = run.lane;
   delivery.attempt_ = run.attempt;
   delivery.redelivered_ = (run.flags & protocol::deliver_flags::redelivered) != 0;
-  delivery.begun_us_ = begun_us;
   delivery.run_ = &lease;
-  delivery.details_.reset();
 }
 
 Delivery DeliveryAccess::own(const LeaseRef& lease, const Entry& entry, std::uint32_t index) {
   Delivery delivery;
-  point(delivery, *lease, entry, index, peer::read_clock().time_since_epoch().count());
+  point_at_hand(delivery, *lease);
+  point(delivery, entry, index, peer::read_clock().time_since_epoch().count());
   retain(lease.get());
   delivery.counted_ = true;
   delivery.owned_ = true;
   return delivery;
 }
 
-std::optional<std::string> DeliveryAccess::check_meta(Delivery& delivery) {
-  if (delivery.meta_.empty()) return std::nullopt;
+std::optional<std::string> DeliveryAccess::decode_meta_of(Delivery& delivery) {
   auto meta = decode_meta(delivery.meta_);
   if (!meta) return meta.fault().text;
   delivery.details_.reset(new Details{std::move(*meta)});
   return std::nullopt;
+}
+
+void DeliveryAccess::forget_details(Delivery& delivery) {
+  delivery.details_.reset();
 }
 
 void DeliveryAccess::disown(Delivery& delivery) {

@@ -40,6 +40,7 @@ void FormingChunk::append(Bytes meta, Bytes body) {
   const std::size_t needed = used_ + entry_size(meta.size(), body.size());
   if (needed > buffer_.size()) grow(needed);
   std::byte* at = buffer_.writable() + used_;
+  prefetch_ahead<Prefetch::to_write>(at);
   *at++ = std::byte{0x92};
   if (meta.empty()) {
     *at++ = std::byte{0xc0};

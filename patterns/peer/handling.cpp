@@ -89,13 +89,14 @@ template <class AnyHandler>
 void work_hand(Bench& bench, Lease& lease, const AnyHandler& handler) {
   ChunkReader reader(lease.hand.run.chunk.bytes());
   Delivery delivery;
+  DeliveryAccess::point_at_hand(delivery, lease);
   Entry entry;
   bool acked = false;
   std::int64_t now_us = 0;
   while (may_begin(bench, now_us = coarse_now_us())) {
     const auto index = lease.cursor.begin_next(acked);
     if (!index || !reader.next(entry)) return;
-    DeliveryAccess::point(delivery, lease, entry, *index, now_us);
+    DeliveryAccess::point(delivery, entry, *index, now_us);
     acked = handle_one(bench, lease, delivery, *index, handler);
   }
   if (acked) lease.cursor.note_acked();
@@ -123,7 +124,8 @@ void begin_batch(Bench& bench, const std::vector<LeaseRef>& hands, std::int64_t 
     Entry entry;
     for (std::uint32_t i = first; i < end && reader.next(entry); ++i) {
       Delivery delivery;
-      DeliveryAccess::point(delivery, *lease, entry, i, now_us);
+      DeliveryAccess::point_at_hand(delivery, *lease);
+      DeliveryAccess::point(delivery, entry, i, now_us);
       if (auto problem = DeliveryAccess::check_meta(delivery)) {
         bench.report_with_hand(finished(*lease, i, 1, {Verdict::reject, std::move(*problem), {}}));
         continue;
