@@ -14,7 +14,41 @@ void retain(Batch* batch) noexcept {
 }
 
 void release(Batch* batch) noexcept {
-  if (batch->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete batch;
+  ThreadReturns& here = ThreadReturns::here;
+  if (batch == here.batch) {
+    ++here.returned;
+  } else {
+    batch->drop_references(1);
+  }
+}
+
+void Batch::drop_references(std::uint32_t count) noexcept {
+  if (references_.fetch_sub(count, std::memory_order_acq_rel) == count) delete this;
+}
+
+constinit thread_local ThreadReturns ThreadReturns::here{};
+
+namespace {
+
+// Apart from `here`, whose use would otherwise ask each time whether it was made yet.
+struct FlushAtThreadEnd {
+  ~FlushAtThreadEnd() { ThreadReturns::here.flush(); }
+};
+
+}  // namespace
+
+void ThreadReturns::use_other(Batch* used) {
+  if (std::exchange(seen, used) != used) return;
+  static thread_local FlushAtThreadEnd at_end;
+  (void)at_end;
+  flush();
+  retain(used);
+  batch = used;
+}
+
+void ThreadReturns::flush() noexcept {
+  if (batch != nullptr) batch->drop_references(std::exchange(returned, 0) + 1);
+  batch = nullptr;
 }
 
 void Batch::answer(std::uint32_t first, std::uint32_t count, const Outcome& outcome) {

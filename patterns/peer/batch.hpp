@@ -41,6 +41,8 @@ class Batch {
   friend void retain(Batch*) noexcept;
   friend void release(Batch*) noexcept;
   friend class StockedBatch;
+  friend struct ThreadReturns;
+  void drop_references(std::uint32_t count) noexcept;
   struct Row {
     std::uint32_t first = 0;
     std::uint32_t count = 0;
@@ -68,6 +70,23 @@ struct BatchRelease {
 };
 using BatchRef = std::unique_ptr<Batch, BatchRelease>;
 
+// Most receipts are dropped by the thread that sent, soon after, many to a batch. So a thread keeps
+// a batch that it uses again and again, and references to it that it gives back are counted here,
+// without an atomic operation each: that would wait until the message's bytes are in the cache.
+struct ThreadReturns {
+  Batch* batch = nullptr;       // with a reference
+  std::uint32_t returned = 0;   // more of them
+  const Batch* seen = nullptr;  // last used; a thread that uses several in turn keeps none
+
+  void use(Batch* used) {
+    if (used != batch) use_other(used);
+  }
+  void use_other(Batch* used);
+  void flush() noexcept;
+
+  static constinit thread_local ThreadReturns here;
+};
+
 // The batch of a chunk that is forming, with a reference for each message that it may come to hold:
 // they are taken off a stock under the outbox's lock, which spares an atomic addition a message.
 class StockedBatch {
@@ -89,6 +108,7 @@ class StockedBatch {
   Batch* take_one() {
     PAWL_CHECK(stock_ > 0);
     --stock_;
+    ThreadReturns::here.use(batch_.get());
     return batch_.get();
   }
   BatchRef take_batch() {

@@ -12,57 +12,79 @@ namespace pawl::peer {
 
 Outbox::Added Outbox::add(Bytes meta, Bytes body, std::uint64_t sequence) {
   const std::size_t bytes = entry_size(meta.size(), body.size());
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock(callers_);
   throw_if_over();
   if (body.size() > limits::body_bytes_max || meta.size() > limits::meta_bytes_max) {
     return {refused(Code::too_large, "a body may have 1 MiB, key and headers 64 KiB"), false};
   }
   require_ascending(sequence);
   if (!has_room(bytes)) {
-    const Window window = wait_for_room(lock, bytes);
-    if (!window.open) return {refused(Code::full, window.reason), false};
+    if (!wait_for_room(lock, bytes)) {
+      return {refused(Code::full, "as many messages are unconfirmed as this producer allows"),
+              false};
+    }
     require_ascending(sequence);  // others may have gone first while the lock was given up
   }
+  Added added;
   const bool follows = sequence == 0 || sequence == forming_first_ + forming_.count();
-  if (!forming_.has_room(bytes) || (forming_.count() > 0 && !follows)) seal();
+  if (!forming_.has_room(bytes) || (forming_.count() > 0 && !follows)) added.wake = seal();
   if (forming_.count() == 0) {
     forming_batch_ = detail::StockedBatch(gate_, limits::chunk_messages_max);
     forming_first_ = sequence;
   }
-  const std::uint32_t index = forming_.count();
+  added.receipt = Receipt(forming_batch_.take_one(), forming_.count());
   forming_.append(meta, body);
   last_chosen_ = sequence;
-  ++counts_.sent;
-  ++unconfirmed_messages_;
-  unconfirmed_bytes_ += bytes;
-  Added added{Receipt(forming_batch_.take_one(), index), false};
-  added.wake = sleeping_ && (hungry_ || !ready_.empty());
-  if (added.wake) sleeping_ = false;  // one wake-up is enough
+  sent_.add(1, bytes);
+  if (std::exchange(hungry_, false)) {
+    const std::lock_guard handing_over(mutex_);
+    added.wake = std::exchange(sleeping_, false) || added.wake;
+  }
   return added;
 }
 
-bool Outbox::has_room(std::size_t bytes) const {
-  if (unconfirmed_messages_ == 0) return true;
-  return unconfirmed_messages_ < options_.unconfirmed_messages_max &&
-         unconfirmed_bytes_ + bytes <= options_.unconfirmed_bytes_max;
+std::uint64_t Outbox::unconfirmed_messages() const {
+  return sent_.messages.load(std::memory_order_relaxed) -
+         answered_.messages.load(std::memory_order_relaxed);
 }
 
-Outbox::Window Outbox::wait_for_room(std::unique_lock<std::mutex>& lock, std::size_t bytes) {
+bool Outbox::has_room(std::size_t bytes) const {
+  const std::uint64_t messages = unconfirmed_messages();
+  if (messages == 0) return true;
+  return messages < options_.unconfirmed_messages_max &&
+         sent_.bytes.load(std::memory_order_relaxed) -
+                 answered_.bytes.load(std::memory_order_relaxed) + bytes <=
+             options_.unconfirmed_bytes_max;
+}
+
+// Gives the callers' lock up while it waits. False: there was no room in time.
+bool Outbox::wait_for_room(std::unique_lock<BiasedMutex>& lock, std::size_t bytes) {
+  if (options_.back_pressure == BackPressure::fail) return false;
+  const bool forever = options_.back_pressure == BackPressure::block;
+  const Instant deadline = deadline_after(read_clock(), options_.back_pressure_deadline);
   const auto ready = [&] { return closed_ || refusal_ || has_room(bytes); };
-  if (options_.back_pressure == BackPressure::block) {
-    room_.wait(lock, ready);
-  } else if (options_.back_pressure == BackPressure::wait) {
-    const Instant deadline = deadline_after(read_clock(), options_.back_pressure_deadline);
-    room_.wait_until(lock, steady(deadline), ready);
+  for (bool in_time = true; in_time;) {
+    lock.unlock();
+    {
+      std::unique_lock answers(mutex_);
+      if (forever) {
+        room_.wait(answers, ready);
+      } else {
+        in_time = room_.wait_until(answers, steady(deadline), ready);
+      }
+    }
+    lock.lock();
+    throw_if_over();
+    if (has_room(bytes)) return true;  // nobody else has taken it
   }
-  throw_if_over();
-  if (has_room(bytes)) return {};
-  return {false, "as many messages are unconfirmed as this producer allows"};
+  return false;
 }
 
 void Outbox::throw_if_over() const {
+  if (!over_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(mutex_);
   if (refusal_) throw Refused(refusal_->code, refusal_->text);
-  if (closed_) throw Closed("the producer was closed");
+  throw Closed("the producer was closed");
 }
 
 void Outbox::require_ascending(std::uint64_t sequence) {
@@ -75,15 +97,19 @@ void Outbox::require_ascending(std::uint64_t sequence) {
   if (sequence <= last_chosen_) throw std::invalid_argument("send_at: sequences must ascend");
 }
 
-void Outbox::seal() {
+// With the callers' lock. True: the I/O thread is to be woken.
+bool Outbox::seal() {
   Given given;
-  given.tag = first_tag_ + outstanding_.size();
   given.count = forming_.count();
   given.first = forming_first_;
   const std::uint64_t bytes = forming_.bytes();
   given.chunk = forming_.take();
-  outstanding_.push_back({forming_batch_.take_batch(), given.count, given.count, bytes});
+  detail::BatchRef batch = forming_batch_.take_batch();
+  const std::lock_guard lock(mutex_);
+  given.tag = first_tag_ + outstanding_.size();
+  outstanding_.push_back({std::move(batch), given.count, given.count, bytes});
   ready_.push_back(std::move(given));
+  return std::exchange(sleeping_, false);  // one wake-up is enough
 }
 
 Receipt Outbox::refused(Code code, std::string text) {
@@ -93,28 +119,42 @@ Receipt Outbox::refused(Code code, std::string text) {
   outcome.code = code;
   outcome.text = std::move(text);
   outcome.queue = options_.queue;
-  ++counts_.sent;
-  count({0, 0, 1, outcome});
+  {
+    const std::lock_guard lock(mutex_);
+    ++counts_.sent;
+    count({0, 0, 1, outcome});
+  }
   batch->answer(0, 1, outcome);
   return Receipt(batch.release(), 0);
 }
 
 bool Outbox::wait_answered(Instant deadline) {
+  std::uint64_t target = 0;
+  {
+    const Revoked callers(callers_);
+    const std::lock_guard lock(mutex_);
+    target = first_tag_ + outstanding_.size() + (forming_.count() > 0 ? 1 : 0);
+  }
   std::unique_lock lock(mutex_);
-  const std::uint64_t target = first_tag_ + outstanding_.size() + (forming_.count() > 0 ? 1 : 0);
-  return answered_.wait_until(lock, steady(deadline), [&] { return first_tag_ >= target; });
+  return answered_all_.wait_until(lock, steady(deadline), [&] { return first_tag_ >= target; });
 }
 
 SendResult Outbox::progress() const {
   const std::lock_guard lock(mutex_);
   SendResult result = counts_;
-  result.unconfirmed += unconfirmed_messages_;
+  result.sent += sent_.messages.load(std::memory_order_relaxed);
+  result.unconfirmed += unconfirmed_messages();
   return result;
 }
 
 std::vector<Given> Outbox::take(bool all) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!ready_.empty() || !all) return std::exchange(ready_, {});
+  }
+  const Revoked callers(callers_);
+  if (forming_.count() > 0) seal();
   const std::lock_guard lock(mutex_);
-  if (forming_.count() > 0 && all && ready_.empty()) seal();
   return std::exchange(ready_, {});
 }
 
@@ -137,15 +177,14 @@ void Outbox::answer(const std::vector<Answer>& answers) {
     Outstanding& outstanding = outstanding_[answer.tag - first_tag_];
     PAWL_CHECK(outstanding.unanswered >= answer.count);
     outstanding.unanswered -= answer.count;
-    unconfirmed_messages_ -= answer.count;
-    if (outstanding.unanswered == 0) unconfirmed_bytes_ -= outstanding.bytes;
+    answered_.add(answer.count, outstanding.unanswered == 0 ? outstanding.bytes : 0);
   }
   while (!outstanding_.empty() && outstanding_.front().unanswered == 0) {
     outstanding_.pop_front();
     ++first_tag_;
   }
   room_.notify_all();
-  answered_.notify_all();
+  answered_all_.notify_all();
 }
 
 void Outbox::count(const Answer& answer) {
@@ -167,10 +206,13 @@ void Outbox::count(const Answer& answer) {
 }
 
 bool Outbox::may_sleep(bool takes_all) {
+  if (!takes_all) {
+    const std::lock_guard lock(mutex_);
+    return sleeping_ = ready_.empty();
+  }
+  const Revoked callers(callers_);
   const std::lock_guard lock(mutex_);
-  hungry_ = takes_all;
-  sleeping_ = ready_.empty() && !(takes_all && forming_.count() > 0);
-  return sleeping_;
+  return sleeping_ = hungry_ = ready_.empty() && forming_.count() == 0;
 }
 
 void Outbox::awake() {
@@ -181,6 +223,7 @@ void Outbox::awake() {
 void Outbox::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
+  over_.store(true, std::memory_order_release);
   room_.notify_all();
 }
 
@@ -188,21 +231,23 @@ void Outbox::abandon() {
   Outcome outcome;
   outcome.status = OutcomeStatus::unconfirmed;
   outcome.text = "the producer's I/O thread ended";
-  const std::lock_guard lock(mutex_);
+  const Revoked callers(callers_);
   if (forming_.count() > 0) seal();
+  const std::lock_guard lock(mutex_);
   for (Outstanding& outstanding : outstanding_) {
     outstanding.batch->answer_rest(outstanding.count, outcome);
     counts_.unconfirmed += outstanding.unanswered;
-    unconfirmed_messages_ -= outstanding.unanswered;
+    answered_.add(outstanding.unanswered, outstanding.bytes);
   }
   first_tag_ += outstanding_.size();
   outstanding_.clear();
-  answered_.notify_all();
+  answered_all_.notify_all();
 }
 
 void Outbox::refuse(Code code, const std::string& text) {
   const std::lock_guard lock(mutex_);
   if (!refusal_) refusal_ = Fault{code, std::string(name_of(code)) + ": " + text};
+  over_.store(true, std::memory_order_release);
   room_.notify_all();
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outbox: where the callers of send() and the producer's I/O thread meet. One short lock; whole
-// chunks change hands.
+// Outbox: where the callers of send() and the producer's I/O thread meet. A message is added under
+// a lock that costs its caller next to nothing; whole chunks change hands under another.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -13,6 +14,7 @@
 #include <pawl/producer.hpp>
 
 #include "patterns/peer/batch.hpp"
+#include "patterns/peer/biased_mutex.hpp"
 #include "patterns/peer/forming_chunk.hpp"
 #include "patterns/peer/producer_machine.hpp"
 
@@ -53,37 +55,50 @@ class Outbox {
     std::uint32_t count = 0, unanswered = 0;
     std::uint64_t bytes = 0;
   };
-  struct Window {
-    bool open = true;
-    std::string reason;
+  // Written by one side, read by both.
+  struct Total {
+    std::atomic<std::uint64_t> messages{0}, bytes{0};
+    void add(std::uint64_t more_messages, std::uint64_t more_bytes) {
+      messages.store(messages.load(std::memory_order_relaxed) + more_messages,
+                     std::memory_order_relaxed);
+      bytes.store(bytes.load(std::memory_order_relaxed) + more_bytes, std::memory_order_relaxed);
+    }
   };
-  Window wait_for_room(std::unique_lock<std::mutex>& lock, std::size_t bytes);
+  bool wait_for_room(std::unique_lock<BiasedMutex>& lock, std::size_t bytes);
   bool has_room(std::size_t bytes) const;
+  std::uint64_t unconfirmed_messages() const;
   void throw_if_over() const;
   void require_ascending(std::uint64_t sequence);
-  void seal();
+  bool seal();
   Receipt refused(Code code, std::string text);
   void count(const Answer& answer);
 
   const ProducerOptions& options_;
   std::shared_ptr<CallbackGate> gate_;
-  mutable std::mutex mutex_;
-  std::condition_variable room_;
-  std::condition_variable answered_;
+  std::atomic<bool> over_{false};  // closed_ or refusal_
 
+  // Of those who call send(); the I/O thread comes here only when it has nothing else to do. It is
+  // taken before mutex_, never after.
+  mutable BiasedMutex callers_;
   FormingChunk forming_;
   detail::StockedBatch forming_batch_;
   std::uint64_t forming_first_ = 0;  // chosen sequence of its first message
   std::uint64_t last_chosen_ = 0;
   bool numbered_here_ = false;  // send() was used: send_at may not be
+  bool hungry_ = false;         // the I/O thread sleeps, or has slept, for want of any message
+  Total sent_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable room_;
+  std::condition_variable answered_all_;
   std::vector<Given> ready_;
   std::deque<Outstanding> outstanding_;  // sealed and not answered, by tag
   std::uint64_t first_tag_ = 1;          // of outstanding_.front()
-  std::uint64_t unconfirmed_messages_ = 0, unconfirmed_bytes_ = 0;
-  bool sleeping_ = false, hungry_ = false;
+  Total answered_;
+  bool sleeping_ = false;
   bool closed_ = false;
   std::optional<Fault> refusal_;
-  SendResult counts_;
+  SendResult counts_;  // without those of sent_
 };
 
 }  // namespace pawl::peer
