@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/transport/wake_up.hpp"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <zmq.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
+#include <limits>
 #include <system_error>
+
+#include "core/check.hpp"
 
 namespace pawl::transport {
 
@@ -32,18 +38,46 @@ void WakeUp::clear() const {
   }
 }
 
-void sleep_on(void* socket, int fd, Duration timeout) {
-  sleep_on(socket, nullptr, fd, timeout);
+namespace {
+
+// libzmq's descriptor tells of changes only: what is there already must be looked for.
+bool has_message(void* socket) {
+  int events = 0;
+  std::size_t size = sizeof events;
+  return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
 }
 
-void sleep_on(void* socket, void* other_socket, int fd, Duration timeout) {
-  zmq_pollitem_t items[3] = {};
-  int count = 0;
-  if (socket != nullptr) items[count++] = {socket, 0, ZMQ_POLLIN, 0};
-  if (other_socket != nullptr) items[count++] = {other_socket, 0, ZMQ_POLLIN, 0};
-  if (fd >= 0) items[count++] = {nullptr, fd, ZMQ_POLLIN, 0};
+int descriptor_of(const SleepSource& source) {
+  if (source.socket == nullptr) return source.fd;
+  int fd = -1;
+  std::size_t size = sizeof fd;
+  return zmq_getsockopt(source.socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+}
+
+}  // namespace
+
+void sleep_on(std::span<SleepSource> sources, Duration timeout) {
+  std::array<pollfd, 4> items{};
+  PAWL_CHECK(sources.size() <= items.size());
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    SleepSource& source = sources[i];
+    source.ready = source.socket != nullptr && !source.drained && has_message(source.socket);
+    if (source.ready) timeout = Duration::zero();
+    items[i] = {descriptor_of(source), POLLIN, 0};
+  }
   const auto ms = timeout < Duration::zero() ? -1 : (timeout.count() + 999) / 1000;
-  zmq_poll(items, count, ms);
+  const auto ms_max = std::int64_t{std::numeric_limits<int>::max()};
+  // Ended by a signal or out of memory: as if the time had passed, the caller looks again.
+  if (poll(items.data(), sources.size(), static_cast<int>(std::min<std::int64_t>(ms, ms_max))) <= 0)
+    return;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (items[i].revents != 0) sources[i].ready = true;
+  }
+}
+
+void sleep_on(void* socket, int fd, Duration timeout) {
+  std::array<SleepSource, 2> sources{SleepSource{.socket = socket}, SleepSource{.fd = fd}};
+  sleep_on(sources, timeout);
 }
 
 }  // namespace pawl::transport

@@ -3,8 +3,8 @@
 
 #include <malloc.h>
 #include <poll.h>
-#include <zmq.h>
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 
@@ -13,6 +13,7 @@
 #include "core/store/rocks_store.hpp"
 #include "core/system_clock.hpp"
 #include "core/transport/context.hpp"
+#include "core/transport/wake_up.hpp"
 #include "patterns/hub/hub_options.hpp"
 
 namespace pawl {
@@ -137,7 +138,8 @@ void Hub::Shell::bind_again() {
   malloc_trim(0);
   // libzmq frees the address in its own thread, soon after close(); waiting on `wake_` lets stop()
   // in.
-  constexpr int tries_max = 500, try_every_ms = 10;
+  constexpr int tries_max = 500;
+  constexpr auto try_every = std::chrono::milliseconds(10);
   for (int tries = 1; !stopping_.load(); ++tries) {
     try {
       bind(bound_);
@@ -145,8 +147,7 @@ void Hub::Shell::bind_again() {
     } catch (const HubError&) {
       if (tries == tries_max) throw;
     }
-    zmq_pollitem_t item{nullptr, wake_.fd(), ZMQ_POLLIN, 0};
-    zmq_poll(&item, 1, try_every_ms);
+    transport::sleep_on(nullptr, wake_.fd(), try_every);
   }
 }
 
@@ -206,21 +207,14 @@ void Hub::Shell::sleep_until_needed(Now now) {
   if (const Instant look = memory_watch_.next_look(); look != never) {
     sleep = std::min(sleep, std::max(look - now.mono, Duration{}));
   }
-  const long timeout_ms =
-      sleep == Duration::max()
-          ? -1
-          : static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(sleep).count());
-  zmq_pollitem_t items[3] = {{nullptr, wake_.fd(), ZMQ_POLLIN, 0},
-                             {nullptr, store_->ready_fd(), ZMQ_POLLIN, 0},
-                             {socket_->handle(), 0, ZMQ_POLLIN, 0}};
-  const bool reads = loop_.reads();
-  if (store_->ready_fd() < 0) {
-    items[1] = items[2];
-    zmq_poll(items, reads ? 2 : 1, timeout_ms);
-  } else {
-    zmq_poll(items, reads ? 3 : 2, timeout_ms);
-  }
-  wake_.clear();
+  if (sleep == Duration::max()) sleep = Duration(-1);
+  std::array<transport::SleepSource, 3> sources;
+  auto& [woken, store, socket] = sources;
+  woken.fd = wake_.fd();
+  store.fd = store_->ready_fd();
+  socket.socket = loop_.reads() ? socket_->handle() : nullptr;
+  transport::sleep_on(sources, sleep);
+  if (woken.ready) wake_.clear();
 }
 
 // What the store holds is read anew, in this process.
@@ -239,9 +233,7 @@ void Hub::Shell::start_again(const Turn::Failure& failure) {
     if (fault.code == Code::ok || stopping_.load()) return;
     if (fault.code == Code::unsupported) return end(fault.text);  // damaged: it stays so
     // Full disk, most likely: tried again until there is room, or stop() is called.
-    zmq_pollitem_t item{nullptr, wake_.fd(), ZMQ_POLLIN, 0};
-    using std::chrono::milliseconds;
-    zmq_poll(&item, 1, std::chrono::duration_cast<milliseconds>(HubLoop::reopen_every).count());
+    transport::sleep_on(nullptr, wake_.fd(), HubLoop::reopen_every);
     wake_.clear();
   }
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
@@ -28,6 +29,12 @@ std::string_view name_of(ConnectionState state) {
 }
 
 namespace peer {
+namespace {
+
+// A look is two system calls; libzmq holds a thousand events.
+constexpr int monitor_unasked_max = 256;
+
+}  // namespace
 
 Link::Link(Options options) : options_(std::move(options)) {
   if (options_.on_connection && options_.executor == nullptr) {
@@ -44,7 +51,11 @@ bool Link::receive(WireMessage& message) {
 }
 
 bool Link::broken() {
-  return socket_ && socket_->disconnected();
+  // Seldom without a word from the sleep: whoever is always busy does not sleep.
+  if (!socket_ || (!monitor_ready_ && ++unasked_ < monitor_unasked_max)) return false;
+  monitor_ready_ = false;
+  unasked_ = 0;
+  return socket_->disconnected();
 }
 
 std::optional<SocketFailed> Link::carry_out(PeerEffects& effects) {
@@ -57,6 +68,7 @@ std::optional<SocketFailed> Link::carry_out(PeerEffects& effects) {
     auto socket = transport::DealerSocket::connect(options_.context, options_.endpoint);
     if (!socket) return SocketFailed{socket.fault().text};
     socket_ = std::move(*socket);
+    monitor_ready_ = true;
   }
   if (effects.recreate_socket) unused_ = false;
   for (WireMessage& message : effects.sends) {
@@ -70,10 +82,15 @@ std::optional<SocketFailed> Link::carry_out(PeerEffects& effects) {
 void Link::await_events(Instant deadline, Instant now) {
   Duration timeout(-1);
   if (deadline != never) timeout = std::max(deadline - now, Duration::zero());
-  void* socket = socket_ ? socket_->handle() : nullptr;
-  void* monitor = socket_ ? socket_->monitor() : nullptr;
-  transport::sleep_on(socket, monitor, wake_.fd(), timeout);
-  wake_.clear();
+  std::array<transport::SleepSource, 3> sources;
+  auto& [socket, monitor, woken] = sources;
+  socket.socket = socket_ ? socket_->handle() : nullptr;
+  monitor.socket = socket_ ? socket_->monitor() : nullptr;
+  monitor.drained = true;
+  woken.fd = wake_.fd();
+  transport::sleep_on(sources, timeout);
+  monitor_ready_ = monitor_ready_ || monitor.ready;
+  if (woken.ready) wake_.clear();
 }
 
 void Link::close(int linger_ms) {

@@ -55,8 +55,10 @@ class Link {
 
   Options options_;
   std::optional<transport::DealerSocket> socket_;
-  bool unused_ = true;    // the first socket has not been asked for yet
-  bool is_lost_ = false;  // a loss was told, and nothing better since
+  bool monitor_ready_ = true;  // it may tell of a broken connection
+  int unasked_ = 0;            // turns since it was last looked at
+  bool unused_ = true;         // the first socket has not been asked for yet
+  bool is_lost_ = false;       // a loss was told, and nothing better since
   transport::WakeUp wake_;
   std::shared_ptr<CallbackGate> gate_ = std::make_shared<CallbackGate>();
   std::atomic<ConnectionState> state_{ConnectionState::connecting};
