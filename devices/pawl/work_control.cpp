@@ -60,8 +60,8 @@ void WorkControl::on_signal(int signal) {
     abandon_.signal();
     return;
   }
+  stop();  // first: whoever has read the line counts on it that nothing more is begun
   std::fputs("pawl work: finishing what is in hand; once more to stop at once\n", stderr);
-  stop();
 }
 
 bool output_is_broken() {
