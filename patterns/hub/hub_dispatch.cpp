@@ -18,6 +18,11 @@ constexpr std::size_t deliver_bytes_aim = 512 * 1024;
 constexpr std::size_t chunk_page_bytes = 1024 * 1024;
 constexpr std::uint64_t chunks_ahead_max = 64;
 constexpr std::size_t chunk_reads_max = 64;
+// What is read ahead of a scan whose chunks are not at hand, so that its workers do not wait for a
+// read each time: as much as one takes ahead by default (WorkerOptions). All queues that do so
+// share half of the cache.
+constexpr std::uint64_t read_ahead_max = 4 * 1024 * 1024;
+constexpr std::uint64_t read_ahead_all_max = limits::chunk_cache_bytes / 2;
 // Above this a queue counts as failing when all of them together are over their bound.
 constexpr std::size_t failing_bytes_few = 1024 * 1024;
 
@@ -37,6 +42,29 @@ struct HubMachine::Supply {
 void HubMachine::dispatch(Queue& queue) {
   if (queue.worker_handles.empty() || now_.mono < hold_until_) return;
   dispatch_suspects(queue);
+  hand_out(queue);
+  read_ahead(queue);
+}
+
+// One page at a time; the next one is asked for when it comes, not only when a commit ends.
+void HubMachine::read_ahead(Queue& queue) {
+  const LogId id = queue.log.id();
+  if (queue.worker_handles.empty()) behind_.erase(id);
+  if (queue.worker_handles.empty() || queue.chunk_read_under_way) return;
+  queue.log.at_scan(queue.group.scanned_to());  // what lies before it may be deleted
+  const std::uint64_t sharers = std::max<std::uint64_t>(behind_.size(), 1);
+  const ChunkRef* next =
+      queue.log.next_ahead(std::min(read_ahead_max, read_ahead_all_max / sharers),
+                           [&](const ChunkRef& ref) { return cache_.has(ref.chunk_id); });
+  if (next != nullptr) {
+    behind_.insert(id);
+    want_chunk(id, next->chunk_id);
+  } else if (queue.log.is_read_to_its_end()) {
+    behind_.erase(id);
+  }
+}
+
+void HubMachine::hand_out(Queue& queue) {
   // Each round shares what there is evenly among those that can take: an idle worker is not left
   // without because another had more credit.
   for (;;) {
@@ -260,6 +288,7 @@ void HubMachine::want_chunk(LogId queue, std::uint64_t chunk_id) {
     return;
   }
   wanted_chunks_[chunk_id].insert(queue);
+  queues_.at(queue).chunk_read_under_way = true;
   const std::uint64_t tag = next_read_++;
   PendingRead& read = pending_reads_[tag];
   read = {PendingRead::Kind::chunks, queue, chunk_id, 0, 0};
@@ -287,8 +316,12 @@ bool HubMachine::on_page(const Page& page) {
   }
   const bool found =
       !page.rows.empty() && records::number_at_end(page.rows.front().key) == read.chunk_id;
-  for (const LogId waiting : wanted_chunks_[read.chunk_id]) touched_.insert(waiting);
-  wanted_chunks_.erase(read.chunk_id);
+  queues_.at(read.queue).chunk_read_under_way = false;
+  const auto waiting = wanted_chunks_.extract(read.chunk_id);
+  for (const LogId id : waiting.mapped()) {
+    touched_.insert(id);
+    read_ahead(queues_.at(id));
+  }
   touched_.merge(hungry_);
   hungry_.clear();
   return found || on_missing_chunk(read);

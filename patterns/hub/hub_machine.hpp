@@ -182,6 +182,8 @@ class HubMachine {
   struct Supply;  // what of a queue can be handed out next, with its body
   enum class Filled : std::uint8_t { all, no_credit, no_body, nothing };
   void dispatch(Queue& queue);
+  void hand_out(Queue& queue);
+  void read_ahead(Queue& queue);
   void dispatch_suspects(Queue& queue);
   void hand_out_suspects(Queue& queue);
   std::vector<Queue::HandleKey> takers(Queue& queue, std::uint64_t most);
@@ -285,6 +287,7 @@ class HubMachine {
   std::map<std::uint64_t, std::set<LogId>> wanted_chunks_;  // being read, and who waits
   std::set<std::uint64_t> missed_chunks_;  // were readable, and were not found once
   std::uint64_t readable_chunk_id_ = 0;    // the commits of all ids below are done
+  std::set<LogId> behind_;                 // queues that read ahead, since not all is at hand
   std::set<LogId> hungry_;                 // queues that want a chunk while too many are being read
   struct PendingRead {
     enum class Kind : std::uint8_t { index, chunks, producer, sweep } kind = Kind::index;

@@ -49,8 +49,9 @@ struct Queue {
   MessageLog log;
   Group group;
   bool is_dead_letter = false;
-  bool name_is_new = true;        // its row is not in the store yet
-  std::size_t failing_seen = 0;   // of group.failing_bytes(), already in the hub's sum
+  bool name_is_new = true;       // its row is not in the store yet
+  std::size_t failing_seen = 0;  // of group.failing_bytes(), already in the hub's sum
+  bool chunk_read_under_way = false;
   bool waits_for_rows = false;    // something is to be done once the commit under way is readable
   std::string counters_row;       // as last written
   std::optional<HubTime> due_at;  // as in the hub's index of due times

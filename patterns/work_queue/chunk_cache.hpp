@@ -19,6 +19,8 @@ class ChunkCache {
   void put(std::uint64_t chunk_id, Slice body);
   // Null if it is not here; a hit counts as use. Valid until the next put or erase.
   const Slice* find(std::uint64_t chunk_id);
+  // No use.
+  bool has(std::uint64_t chunk_id) const { return by_id_.count(chunk_id) != 0; }
   void erase(std::uint64_t chunk_id);
   std::size_t bytes() const { return bytes_; }
 

@@ -70,6 +70,10 @@ void MessageLog::seal(HubTime now, std::uint64_t& next_chunk_id, ChunkCache& cac
 const ChunkRef* MessageLog::at_scan(std::uint64_t scanned_to) {
   while (!window_.empty() && window_.front().end() <= scanned_to) {
     window_bytes_ -= window_.front().bytes;
+    if (ahead_count_ > 0) {
+      --ahead_count_;
+      ahead_bytes_ -= window_.front().bytes;
+    }
     window_.pop_front();
   }
   if (window_.empty()) return nullptr;

@@ -45,6 +45,19 @@ class MessageLog {
     }
     return std::nullopt;
   }
+  // Reading ahead of the scan: the first committed chunk, within `bytes_max` from the scan on, that
+  // `is_at_hand` does not know. Null if there is none; those before it are not looked at again.
+  template <class IsAtHand>
+  const ChunkRef* next_ahead(std::uint64_t bytes_max, IsAtHand is_at_hand) {
+    for (; ahead_count_ < window_.size() && ahead_bytes_ < bytes_max; ++ahead_count_) {
+      const ChunkRef& ref = window_[ahead_count_];
+      if (ref.end() > committed_tail_) break;
+      if (!is_at_hand(ref)) return &ref;
+      ahead_bytes_ += ref.bytes;
+    }
+    return nullptr;
+  }
+  bool is_read_to_its_end() const { return ahead_count_ == window_.size(); }
   std::optional<ReadRequest> wants_index(std::uint64_t tag);
   // False if the rows are none of ours, or there is a gap before, between or after them.
   bool on_index(const Page& page);
@@ -83,6 +96,8 @@ class MessageLog {
   std::deque<ChunkRef> window_;   // consecutive in offset, from the scan on
   std::uint64_t window_end_ = 0;  // the first offset not in it
   std::uint64_t window_bytes_ = 0;
+  std::size_t ahead_count_ = 0;  // of the window's first: their bodies are at hand
+  std::uint64_t ahead_bytes_ = 0;
   bool index_read_under_way_ = false;
 };
 
