@@ -44,6 +44,7 @@ void EventQueue::drain(std::vector<StoreEvent>& events) {
   PAWL_CHECK(got == sizeof count);
   std::move(events_.begin(), events_.end(), std::back_inserter(events));
   events_.clear();
+  has_events_.store(false, std::memory_order_relaxed);
 }
 
 void EventQueue::clear() {
@@ -52,7 +53,8 @@ void EventQueue::clear() {
 }
 
 // Under the mutex, so that the descriptor is readable exactly while there are events.
-void EventQueue::make_ready() const {
+void EventQueue::make_ready() {
+  has_events_.store(true, std::memory_order_relaxed);
   const std::uint64_t one = 1;
   const auto wrote = ::write(ready_fd_, &one, sizeof one);
   PAWL_CHECK(wrote == sizeof one);

@@ -2,6 +2,7 @@
 // EventQueue: what a store's threads have finished, on its way to the thread that owns the store.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <vector>
 
@@ -23,14 +24,16 @@ class EventQueue {
   // The owner's thread.
   void drain(std::vector<StoreEvent>& events);
   void clear();
+  bool has_events() const { return has_events_.load(std::memory_order_relaxed); }
   int ready_fd() const { return ready_fd_; }
 
  private:
-  void make_ready() const;
+  void make_ready();
 
   std::mutex mutex_;
   std::vector<StoreEvent> events_;  // under mutex_
-  const int ready_fd_;              // an eventfd, written when events_ stops being empty
+  std::atomic<bool> has_events_{false};
+  const int ready_fd_;  // an eventfd, written when events_ stops being empty
 };
 
 }  // namespace pawl

@@ -46,6 +46,7 @@ class CommitThread {
 
   // The thread's own.
   rocksdb::WriteBatch batch_;
+  std::size_t batch_capacity_ = 0;
   std::vector<StoreEvent> events_;
   bool failed_ = false;
 

@@ -62,6 +62,11 @@ class HubLoop {
   void write_clean_end(Now now);
 
  private:
+  // A commit has just ended and there is another: the disk is not to wait while more is read.
+  bool next_commit_is_due() const {
+    return turn_->commit_under_way() && machine_->staged_bytes() > 0 && store_->has_events();
+  }
+
   std::size_t staged_bytes_max_;
   Store* store_ = nullptr;
   std::unique_ptr<HubMachine> machine_;
@@ -75,7 +80,7 @@ template <class Receive>
 void HubLoop::drain(Now now, const Receive& receive) {
   was_deaf_ = !reads();
   socket_was_empty_ = false;
-  for (int i = 0; i < drain_messages_max && reads(); ++i) {
+  for (int i = 0; i < drain_messages_max && reads() && !next_commit_is_due(); ++i) {
     RoutedMessage message;
     if (!receive(message)) {
       socket_was_empty_ = true;
