@@ -24,6 +24,7 @@ void EventQueue::push(std::vector<StoreEvent>& events) {
   if (events.empty()) return;
   const std::scoped_lock lock{mutex_};
   const bool was_empty = events_.empty();
+  for (const StoreEvent& event : events) note(event);
   std::move(events.begin(), events.end(), std::back_inserter(events_));
   events.clear();
   if (was_empty) make_ready();
@@ -32,6 +33,7 @@ void EventQueue::push(std::vector<StoreEvent>& events) {
 void EventQueue::push(StoreEvent event) {
   const std::scoped_lock lock{mutex_};
   const bool was_empty = events_.empty();
+  note(event);
   events_.push_back(std::move(event));
   if (was_empty) make_ready();
 }
@@ -44,7 +46,7 @@ void EventQueue::drain(std::vector<StoreEvent>& events) {
   PAWL_CHECK(got == sizeof count);
   std::move(events_.begin(), events_.end(), std::back_inserter(events));
   events_.clear();
-  has_events_.store(false, std::memory_order_relaxed);
+  commit_has_ended_.store(false, std::memory_order_relaxed);
 }
 
 void EventQueue::clear() {
@@ -52,9 +54,14 @@ void EventQueue::clear() {
   drain(dropped);
 }
 
+void EventQueue::note(const StoreEvent& event) {
+  if (std::holds_alternative<Committed>(event) || std::holds_alternative<Unknown>(event)) {
+    commit_has_ended_.store(true, std::memory_order_relaxed);
+  }
+}
+
 // Under the mutex, so that the descriptor is readable exactly while there are events.
 void EventQueue::make_ready() {
-  has_events_.store(true, std::memory_order_relaxed);
   const std::uint64_t one = 1;
   const auto wrote = ::write(ready_fd_, &one, sizeof one);
   PAWL_CHECK(wrote == sizeof one);

@@ -24,15 +24,17 @@ class EventQueue {
   // The owner's thread.
   void drain(std::vector<StoreEvent>& events);
   void clear();
-  bool has_events() const { return has_events_.load(std::memory_order_relaxed); }
+  // Of what the next drain() brings.
+  bool commit_has_ended() const { return commit_has_ended_.load(std::memory_order_relaxed); }
   int ready_fd() const { return ready_fd_; }
 
  private:
+  void note(const StoreEvent& event);
   void make_ready();
 
   std::mutex mutex_;
   std::vector<StoreEvent> events_;  // under mutex_
-  std::atomic<bool> has_events_{false};
+  std::atomic<bool> commit_has_ended_{false};
   const int ready_fd_;  // an eventfd, written when events_ stops being empty
 };
 

@@ -66,8 +66,9 @@ rocksdb::Status CommitThread::write(std::span<const Commit> group) {
   // At once: a batch that grows is copied each time, which took a third of this thread's time.
   const std::size_t bytes = batch_size(group);
   if (bytes > batch_capacity_) {
-    batch_capacity_ = std::max(bytes, std::min(batch_capacity_ * 2, batch_bytes_kept));
-    batch_ = rocksdb::WriteBatch(batch_capacity_);
+    const std::size_t capacity = std::max(bytes, std::min(batch_capacity_ * 2, batch_bytes_kept));
+    batch_ = rocksdb::WriteBatch(capacity);
+    batch_capacity_ = capacity;  // after what may fail
   }
   batch_.Clear();
   bool sync = false;

@@ -42,7 +42,7 @@ class RocksStore final : public Store {
   void read(ReadRequest request) override;
   Result<Page> read_now(const ReadRequest& request) override;
   void drain(std::vector<StoreEvent>& events) override { finished_.drain(events); }
-  bool has_events() const override { return finished_.has_events(); }
+  bool commit_has_ended() const override { return finished_.commit_has_ended(); }
   int ready_fd() const override { return finished_.ready_fd(); }
   void settle() override;
   Fault reopen() override;

@@ -106,9 +106,9 @@ class Store {
   // Moves what has finished since the last call to the end of `events`.
   virtual void drain(std::vector<StoreEvent>& events) = 0;
 
-  // drain() has something; costs next to nothing. A store may always say no: it is drained in each
-  // turn all the same.
-  virtual bool has_events() const { return false; }
+  // drain() will tell of a commit; costs next to nothing. A store may always say no: it is drained
+  // in each turn all the same.
+  virtual bool commit_has_ended() const { return false; }
 
   // Readable when drain() may have something; -1 when drain() is complete right after submit().
   virtual int ready_fd() const = 0;

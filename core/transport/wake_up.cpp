@@ -40,11 +40,15 @@ void WakeUp::clear() const {
 
 namespace {
 
-// libzmq's descriptor tells of changes only: what is there already must be looked for.
-bool has_message(void* socket) {
+// libzmq's descriptor tells of changes only: what is there already must be looked for. A look that
+// fails has to be taken for a message: a sleep on one that is there might have no end.
+bool may_have_message(void* socket) {
   int events = 0;
   std::size_t size = sizeof events;
-  return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+  while (zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) != 0) {
+    if (errno != EINTR) return true;
+  }
+  return (events & ZMQ_POLLIN) != 0;
 }
 
 int descriptor_of(const SleepSource& source) {
@@ -61,7 +65,7 @@ void sleep_on(std::span<SleepSource> sources, Duration timeout) {
   PAWL_CHECK(sources.size() <= items.size());
   for (std::size_t i = 0; i < sources.size(); ++i) {
     SleepSource& source = sources[i];
-    source.ready = source.socket != nullptr && !source.drained && has_message(source.socket);
+    source.ready = source.socket != nullptr && !source.drained && may_have_message(source.socket);
     if (source.ready) timeout = Duration::zero();
     items[i] = {descriptor_of(source), POLLIN, 0};
   }

@@ -17,7 +17,7 @@ constexpr std::size_t deliver_bytes_aim = 512 * 1024;
 // A page of bodies read ahead, and how many reads may be under way.
 constexpr std::size_t chunk_page_bytes = 1024 * 1024;
 constexpr std::uint64_t chunks_ahead_max = 64;
-constexpr std::size_t chunk_reads_max = 64;
+constexpr std::size_t chunk_reads_max = 64, chunk_reads_ahead_max = chunk_reads_max / 2;
 // What is read ahead of a scan whose chunks are not at hand, so that its workers do not wait for a
 // read each time: as much as one takes ahead by default (WorkerOptions). All queues that do so
 // share half of the cache.
@@ -46,11 +46,12 @@ void HubMachine::dispatch(Queue& queue) {
   read_ahead(queue);
 }
 
-// One page at a time; the next one is asked for when it comes, not only when a commit ends.
+// One page at a time; the next one is asked for when it comes, not only when a commit ends. What
+// is waited for comes first.
 void HubMachine::read_ahead(Queue& queue) {
   const LogId id = queue.log.id();
-  if (queue.worker_handles.empty()) behind_.erase(id);
   if (queue.worker_handles.empty() || queue.chunk_read_under_way) return;
+  if (wanted_chunks_.size() >= chunk_reads_ahead_max || !hungry_.empty()) return;
   queue.log.at_scan(queue.group.scanned_to());  // what lies before it may be deleted
   const std::uint64_t sharers = std::max<std::uint64_t>(behind_.size(), 1);
   const ChunkRef* next =
@@ -59,7 +60,7 @@ void HubMachine::read_ahead(Queue& queue) {
   if (next != nullptr) {
     behind_.insert(id);
     want_chunk(id, next->chunk_id);
-  } else if (queue.log.is_read_to_its_end()) {
+  } else if (queue.log.is_all_at_hand()) {
     behind_.erase(id);
   }
 }
@@ -310,9 +311,16 @@ bool HubMachine::on_page(const Page& page) {
     case PendingRead::Kind::sweep: return on_producer_rows(page, read.queue);
     case PendingRead::Kind::chunks: break;
   }
-  // Backwards, so that the one that was asked for is the last that the cache would let go.
+  // Backwards, so that the one that was asked for is the last that the cache would let go. Others'
+  // chunks that lie between take no room from what somebody is to be given.
+  const MessageLog& log = queues_.at(read.queue).log;
   for (auto row = page.rows.rbegin(); row != page.rows.rend(); ++row) {
-    cache_.put(records::number_at_end(row->key), row->value);
+    const std::uint64_t id = records::number_at_end(row->key);
+    if (wanted_chunks_.count(id) != 0 || log.is_ahead(id)) {
+      cache_.put(id, row->value);
+    } else {
+      cache_.put_if_room(id, row->value);
+    }
   }
   const bool found =
       !page.rows.empty() && records::number_at_end(page.rows.front().key) == read.chunk_id;

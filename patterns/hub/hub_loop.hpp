@@ -64,7 +64,7 @@ class HubLoop {
  private:
   // A commit has just ended and there is another: the disk is not to wait while more is read.
   bool next_commit_is_due() const {
-    return turn_->commit_under_way() && machine_->staged_bytes() > 0 && store_->has_events();
+    return turn_->commit_under_way() && machine_->staged_bytes() > 0 && store_->commit_has_ended();
   }
 
   std::size_t staged_bytes_max_;

@@ -253,6 +253,7 @@ void HubMachine::close_handles(Session& session) {
     Queue& queue = queues_.at(handle.queue);
     const Queue::HandleKey key{session.id, number};
     std::erase(queue.worker_handles, key);
+    if (queue.worker_handles.empty()) behind_.erase(handle.queue);
     if (handle.role != protocol::Role::producer) continue;
     std::erase(queue.producer_handles, key);
     if (handle.epoch != 0) --producer_handles_;

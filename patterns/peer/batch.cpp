@@ -16,7 +16,7 @@ void retain(Batch* batch) noexcept {
 void release(Batch* batch) noexcept {
   ThreadReturns& here = ThreadReturns::here;
   if (batch == here.batch) {
-    ++here.returned;
+    if (++here.returned == ThreadReturns::returned_max) here.give_back(0);
   } else {
     batch->drop_references(1);
   }
@@ -31,14 +31,18 @@ constinit thread_local ThreadReturns ThreadReturns::here{};
 namespace {
 
 // Apart from `here`, whose use would otherwise ask each time whether it was made yet.
+// Destructors that run later may still send.
 struct FlushAtThreadEnd {
-  ~FlushAtThreadEnd() { ThreadReturns::here.flush(); }
+  ~FlushAtThreadEnd() {
+    ThreadReturns::here.flush();
+    ThreadReturns::here.ended = true;
+  }
 };
 
 }  // namespace
 
 void ThreadReturns::use_other(Batch* used) {
-  if (std::exchange(seen, used) != used) return;
+  if (std::exchange(seen, used) != used || ended) return;
   static thread_local FlushAtThreadEnd at_end;
   (void)at_end;
   flush();
@@ -46,8 +50,12 @@ void ThreadReturns::use_other(Batch* used) {
   batch = used;
 }
 
+void ThreadReturns::give_back(std::uint32_t and_own) noexcept {
+  batch->drop_references(std::exchange(returned, 0) + and_own);
+}
+
 void ThreadReturns::flush() noexcept {
-  if (batch != nullptr) batch->drop_references(std::exchange(returned, 0) + 1);
+  if (batch != nullptr) give_back(1);
   batch = nullptr;
 }
 

@@ -77,11 +77,17 @@ struct ThreadReturns {
   Batch* batch = nullptr;       // with a reference
   std::uint32_t returned = 0;   // more of them
   const Batch* seen = nullptr;  // last used; a thread that uses several in turn keeps none
+  bool ended = false;           // the thread is in its last destructors
+
+  // A receipt that is copied and dropped in a loop takes references as fast as it gives them back:
+  // all of a thread's stay far below what the count can hold.
+  static constexpr std::uint32_t returned_max = 1 << 20;
 
   void use(Batch* used) {
     if (used != batch) use_other(used);
   }
   void use_other(Batch* used);
+  void give_back(std::uint32_t and_own) noexcept;
   void flush() noexcept;
 
   static constinit thread_local ThreadReturns here;
@@ -107,7 +113,7 @@ class StockedBatch {
   // The batch, with one reference of the stock.
   Batch* take_one() {
     PAWL_CHECK(stock_ > 0);
-    --stock_;
+    --stock_;  // cannot fail from here on: it is the receipt's
     ThreadReturns::here.use(batch_.get());
     return batch_.get();
   }

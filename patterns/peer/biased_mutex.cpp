@@ -5,7 +5,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "core/check.hpp"
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
 
 namespace pawl::peer {
 namespace {
@@ -24,7 +28,18 @@ bool has_barrier() {
 void fence_all_threads() {
   if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
   // Out of memory, for a moment: the slow one needs none.
-  PAWL_CHECK(membarrier(MEMBARRIER_CMD_GLOBAL) == 0);
+  if (membarrier(MEMBARRIER_CMD_GLOBAL) == 0) return;
+  // A kernel of full-time processors (nohz_full) has no slow one.
+  constexpr int tries_max = 1000;
+  for (int i = 0; i < tries_max && errno == EINVAL; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
+  }
+  // Nobody is kept out of what the owner is in without it.
+  std::fprintf(stderr,
+               "pawl: membarrier(2) was allowed when the first producer was made and is not any "
+               "more: let the seccomp filter allow it, or install it before that\n");
+  std::abort();
 }
 
 }  // namespace
@@ -58,6 +73,10 @@ void BiasedMutex::lock_slowly() {
 
 void BiasedMutex::unlock_slowly() {
   slow_ = false;
+  // For a later thread that has our address, and takes itself for us: see lock().
+  if (owner_.load(std::memory_order_relaxed) == this_thread()) {
+    inside_.store(0, std::memory_order_release);
+  }
   mutex_.unlock();
 }
 

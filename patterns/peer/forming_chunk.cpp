@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 
+#include "core/check.hpp"
 #include "core/chunk/chunk.hpp"
 #include "core/limits.hpp"
 
@@ -38,7 +39,7 @@ bool FormingChunk::has_room(std::size_t entry_bytes) const {
 
 void FormingChunk::append(Bytes meta, Bytes body) {
   const std::size_t needed = used_ + entry_size(meta.size(), body.size());
-  if (needed > buffer_.size()) grow(needed);
+  PAWL_CHECK(needed <= buffer_.size());
   std::byte* at = buffer_.writable() + used_;
   prefetch_ahead<Prefetch::to_write>(at);
   *at++ = std::byte{0x92};

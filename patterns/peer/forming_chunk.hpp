@@ -14,7 +14,11 @@ class FormingChunk {
  public:
   // False when the entry would take the chunk over its bounds: take() first.
   bool has_room(std::size_t entry_bytes) const;
-  // `meta` is an encoded map, or empty for nil.
+  // For one more entry of so many bytes; its append() then cannot fail.
+  void make_room(std::size_t entry_bytes) {
+    if (used_ + entry_bytes > buffer_.size()) grow(used_ + entry_bytes);
+  }
+  // After make_room(). `meta` is an encoded map, or empty for nil.
   void append(Bytes meta, Bytes body);
   Slice take();
 

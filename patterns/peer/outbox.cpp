@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "patterns/peer/outbox.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "core/check.hpp"
@@ -27,18 +28,19 @@ Outbox::Added Outbox::add(Bytes meta, Bytes body, std::uint64_t sequence) {
   }
   Added added;
   const bool follows = sequence == 0 || sequence == forming_first_ + forming_.count();
-  if (!forming_.has_room(bytes) || (forming_.count() > 0 && !follows)) added.wake = seal();
+  if (!forming_.has_room(bytes) || (forming_.count() > 0 && !follows)) seal();
   if (forming_.count() == 0) {
     forming_batch_ = detail::StockedBatch(gate_, limits::chunk_messages_max);
     forming_first_ = sequence;
   }
+  forming_.make_room(bytes);  // the last that may fail
   added.receipt = Receipt(forming_batch_.take_one(), forming_.count());
   forming_.append(meta, body);
   last_chosen_ = sequence;
   sent_.add(1, bytes);
   if (std::exchange(hungry_, false)) {
     const std::lock_guard handing_over(mutex_);
-    added.wake = std::exchange(sleeping_, false) || added.wake;
+    added.wake = std::exchange(sleeping_, false);  // one wake-up is enough
   }
   return added;
 }
@@ -97,19 +99,22 @@ void Outbox::require_ascending(std::uint64_t sequence) {
   if (sequence <= last_chosen_) throw std::invalid_argument("send_at: sequences must ascend");
 }
 
-// With the callers' lock. True: the I/O thread is to be woken.
-bool Outbox::seal() {
-  Given given;
+// With the callers' lock. If memory runs out the chunk stays where it is. The I/O thread is woken
+// by the add() that ends without a throw, this one or a later.
+void Outbox::seal() {
+  const std::lock_guard lock(mutex_);
+  if (ready_.size() == ready_.capacity())
+    ready_.reserve(std::max<std::size_t>(8, 2 * ready_.size()));
+  Outstanding& outstanding = outstanding_.emplace_back();
+  Given& given = ready_.emplace_back();
+  given.tag = first_tag_ + outstanding_.size() - 1;
   given.count = forming_.count();
   given.first = forming_first_;
-  const std::uint64_t bytes = forming_.bytes();
+  outstanding.count = outstanding.unanswered = forming_.count();
+  outstanding.bytes = forming_.bytes();
+  outstanding.batch = forming_batch_.take_batch();
   given.chunk = forming_.take();
-  detail::BatchRef batch = forming_batch_.take_batch();
-  const std::lock_guard lock(mutex_);
-  given.tag = first_tag_ + outstanding_.size();
-  outstanding_.push_back({std::move(batch), given.count, given.count, bytes});
-  ready_.push_back(std::move(given));
-  return std::exchange(sleeping_, false);  // one wake-up is enough
+  hungry_ = true;
 }
 
 Receipt Outbox::refused(Code code, std::string text) {
@@ -142,8 +147,9 @@ bool Outbox::wait_answered(Instant deadline) {
 SendResult Outbox::progress() const {
   const std::lock_guard lock(mutex_);
   SendResult result = counts_;
-  result.sent += sent_.messages.load(std::memory_order_relaxed);
-  result.unconfirmed += unconfirmed_messages();
+  const std::uint64_t sent = sent_.messages.load(std::memory_order_relaxed);  // once: it moves
+  result.sent += sent;
+  result.unconfirmed += sent - answered_.messages.load(std::memory_order_relaxed);
   return result;
 }
 
@@ -231,17 +237,23 @@ void Outbox::abandon() {
   Outcome outcome;
   outcome.status = OutcomeStatus::unconfirmed;
   outcome.text = "the producer's I/O thread ended";
-  const Revoked callers(callers_);
-  if (forming_.count() > 0) seal();
-  const std::lock_guard lock(mutex_);
-  for (Outstanding& outstanding : outstanding_) {
-    outstanding.batch->answer_rest(outstanding.count, outcome);
-    counts_.unconfirmed += outstanding.unanswered;
-    answered_.add(outstanding.unanswered, outstanding.bytes);
+  std::deque<Outstanding> unanswered;
+  {
+    const Revoked callers(callers_);
+    if (forming_.count() > 0) seal();
+    const std::lock_guard lock(mutex_);
+    for (const Outstanding& outstanding : outstanding_) {
+      counts_.unconfirmed += outstanding.unanswered;
+      answered_.add(outstanding.unanswered, outstanding.unanswered == 0 ? 0 : outstanding.bytes);
+    }
+    first_tag_ += outstanding_.size();
+    unanswered.swap(outstanding_);
+    answered_all_.notify_all();
   }
-  first_tag_ += outstanding_.size();
-  outstanding_.clear();
-  answered_all_.notify_all();
+  // Without a lock: an executor may call back here and now, and the callback may ask us.
+  for (const Outstanding& outstanding : unanswered) {
+    outstanding.batch->answer_rest(outstanding.count, outcome);
+  }
 }
 
 void Outbox::refuse(Code code, const std::string& text) {

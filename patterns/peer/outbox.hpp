@@ -69,7 +69,7 @@ class Outbox {
   std::uint64_t unconfirmed_messages() const;
   void throw_if_over() const;
   void require_ascending(std::uint64_t sequence);
-  bool seal();
+  void seal();
   Receipt refused(Code code, std::string text);
   void count(const Answer& answer);
 
@@ -85,7 +85,7 @@ class Outbox {
   std::uint64_t forming_first_ = 0;  // chosen sequence of its first message
   std::uint64_t last_chosen_ = 0;
   bool numbered_here_ = false;  // send() was used: send_at may not be
-  bool hungry_ = false;         // the I/O thread sleeps, or has slept, for want of any message
+  bool hungry_ = false;         // the I/O thread may sleep, and there is something for it
   Total sent_;
 
   mutable std::mutex mutex_;

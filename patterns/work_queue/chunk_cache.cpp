@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "patterns/work_queue/chunk_cache.hpp"
 
+#include <iterator>
+#include <utility>
+
 namespace pawl {
 
 void ChunkCache::put(std::uint64_t chunk_id, Slice body) {
@@ -10,6 +13,13 @@ void ChunkCache::put(std::uint64_t chunk_id, Slice body) {
   by_id_[chunk_id] = by_use_.begin();
   // The newest stays even if it alone is over the bound: somebody asked for it.
   while (bytes_ > bytes_max_ && by_use_.size() > 1) erase(by_use_.back().chunk_id);
+}
+
+void ChunkCache::put_if_room(std::uint64_t chunk_id, Slice body) {
+  if (has(chunk_id) || bytes_ + body.size > bytes_max_) return;
+  bytes_ += body.size;
+  by_use_.push_back({chunk_id, std::move(body)});
+  by_id_[chunk_id] = std::prev(by_use_.end());
 }
 
 const Slice* ChunkCache::find(std::uint64_t chunk_id) {

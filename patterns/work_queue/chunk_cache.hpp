@@ -17,6 +17,8 @@ class ChunkCache {
   explicit ChunkCache(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   void put(std::uint64_t chunk_id, Slice body);
+  // Only beside all that is here, and the first to go.
+  void put_if_room(std::uint64_t chunk_id, Slice body);
   // Null if it is not here; a hit counts as use. Valid until the next put or erase.
   const Slice* find(std::uint64_t chunk_id);
   // No use.

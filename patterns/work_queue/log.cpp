@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "patterns/work_queue/log.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/check.hpp"
@@ -79,6 +80,13 @@ const ChunkRef* MessageLog::at_scan(std::uint64_t scanned_to) {
   if (window_.empty()) return nullptr;
   PAWL_CHECK(window_.front().contains(scanned_to));
   return &window_.front();
+}
+
+bool MessageLog::is_ahead(std::uint64_t chunk_id) const {
+  const auto at = std::lower_bound(
+      window_.begin(), window_.end(), chunk_id,
+      [](const ChunkRef& ref, std::uint64_t wanted) { return ref.chunk_id < wanted; });
+  return at != window_.end() && at->chunk_id == chunk_id;
 }
 
 std::optional<ReadRequest> MessageLog::wants_index(std::uint64_t tag) {

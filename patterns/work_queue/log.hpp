@@ -57,7 +57,12 @@ class MessageLog {
     }
     return nullptr;
   }
-  bool is_read_to_its_end() const { return ahead_count_ == window_.size(); }
+  // The last next_ahead() came to the end of what is committed, not to that of its bytes.
+  bool is_all_at_hand() const {
+    return ahead_count_ == window_.size() || window_[ahead_count_].end() > committed_tail_;
+  }
+  // In the window, which is in the order of ids.
+  bool is_ahead(std::uint64_t chunk_id) const;
   std::optional<ReadRequest> wants_index(std::uint64_t tag);
   // False if the rows are none of ours, or there is a gap before, between or after them.
   bool on_index(const Page& page);

@@ -38,3 +38,18 @@ TEST_CASE("G6 a chunk larger than the cache is at hand until the next one comes"
   CHECK(cache.find(2) == nullptr);
   CHECK(cache.bytes() == 10);
 }
+
+TEST_CASE("G6 what nobody asked for takes no room in the chunk cache from what somebody did") {
+  ChunkCache cache(100);
+  cache.put(1, body(60));
+  cache.put_if_room(2, body(60));
+  CHECK_FALSE(cache.has(2));
+  cache.put_if_room(3, body(40));
+  CHECK(cache.has(3));
+  CHECK(cache.bytes() == 100);
+  cache.put(4, body(10));  // older than both, 3 goes all the same
+  CHECK(cache.has(1));
+  CHECK_FALSE(cache.has(3));
+  cache.put_if_room(1, body(5));  // here already
+  CHECK(cache.find(1)->size == 60);
+}

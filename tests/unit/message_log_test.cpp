@@ -61,10 +61,10 @@ TEST_CASE("a log wants the first body that is not at hand, and no more than it m
   CHECK(reader.wants(4) == 0);
   reader.read_to(2);
   CHECK(reader.wants(4) == 2);
-  CHECK_FALSE(reader.log.is_read_to_its_end());
+  CHECK_FALSE(reader.log.is_all_at_hand());
   reader.read_to(4);
   CHECK_FALSE(reader.wants(4));
-  CHECK_FALSE(reader.log.is_read_to_its_end());
+  CHECK_FALSE(reader.log.is_all_at_hand());
 }
 
 TEST_CASE("a log reads on as its scan moves, and is done at its end") {
@@ -77,7 +77,7 @@ TEST_CASE("a log reads on as its scan moves, and is done at its end") {
   CHECK(reader.wants(4) == 4);
   reader.read_to(10);
   CHECK_FALSE(reader.wants(100));
-  CHECK(reader.log.is_read_to_its_end());
+  CHECK(reader.log.is_all_at_hand());
   // Past everything, also what was never looked at.
   reader.append(5);
   reader.end_commit();
@@ -86,4 +86,25 @@ TEST_CASE("a log reads on as its scan moves, and is done at its end") {
   reader.append(1);
   reader.end_commit();
   CHECK(reader.wants(100) == 15);
+}
+
+TEST_CASE("a log whose last chunks are not committed yet is not behind for want of them") {
+  Reader reader;
+  reader.append(2);
+  reader.end_commit();
+  reader.append(3);
+  reader.read_to(2);
+  CHECK_FALSE(reader.wants(100));
+  CHECK(reader.log.is_all_at_hand());
+}
+
+TEST_CASE("a log knows the chunks ahead of its scan by their ids") {
+  Reader reader;
+  reader.append(3);
+  reader.next_chunk_id += 10;  // others' chunks
+  reader.append(2);
+  reader.end_commit();
+  REQUIRE(reader.log.at_scan(1)->chunk_id == 2);
+  for (const std::uint64_t id : {2U, 3U, 14U, 15U}) CHECK(reader.log.is_ahead(id));
+  for (const std::uint64_t id : {0U, 1U, 4U, 13U, 16U}) CHECK_FALSE(reader.log.is_ahead(id));
 }

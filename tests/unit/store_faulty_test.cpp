@@ -56,6 +56,19 @@ TEST_CASE("power loss takes what no durable commit has synced, a kill takes noth
   CHECK(store.syncs() == 1);
 }
 
+TEST_CASE("a page is no commit that has ended") {
+  FaultyStore store;
+  store.read({Space::state, "", "~", 1 << 20, 5});
+  CHECK_FALSE(store.commit_has_ended());
+  store.submit(put(0));
+  CHECK(store.commit_has_ended());
+  CHECK(drained(store) == "p5 c0");
+  CHECK_FALSE(store.commit_has_ended());
+  store.fail_next_commit();
+  store.submit(put(1));
+  CHECK(store.commit_has_ended());
+}
+
 TEST_CASE("a store that ignores durable loses durable commits to power loss") {
   FaultyStore store{{.ignore_durable = true}};
   store.submit(put(0, true));

@@ -33,7 +33,7 @@ class Before : public Store {
   void read(ReadRequest request) override { store_.read(std::move(request)); }
   Result<Page> read_now(const ReadRequest& request) override { return store_.read_now(request); }
   void drain(std::vector<StoreEvent>& events) override { store_.drain(events); }
-  bool has_events() const override { return store_.has_events(); }
+  bool commit_has_ended() const override { return store_.commit_has_ended(); }
   int ready_fd() const override { return store_.ready_fd(); }
   void settle() override { store_.settle(); }
   Fault reopen() override { return store_.reopen(); }
