@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -32,7 +31,7 @@ void fence_all_threads() {
   // A kernel of full-time processors (nohz_full) has no slow one.
   constexpr int tries_max = 1000;
   for (int i = 0; i < tries_max && errno == EINVAL; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::yield();
     if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
   }
   // Nobody is kept out of what the owner is in without it.
