@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// bench_pawl_hub_budget - CHUNKS BYTES [--pack N]: a hub's machine, its turn and a MemoryStore,
-// with neither sockets nor threads nor clocks: CHUNKS chunks of N messages come in, are confirmed,
-// handed out whole and acked whole. The same instructions in every run, which callgrind counts.
+// bench_pawl_hub_budget - CHUNKS BYTES [--pack N] [--nack-one-in N --nack-times N]: a hub's machine,
+// its turn and a MemoryStore, with neither sockets nor threads nor clocks: CHUNKS chunks of N
+// messages come in, are confirmed, handed out whole and acked whole, but for those that are nacked
+// first. The same instructions in every run, which callgrind counts.
 #include <deque>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 namespace {
 
 using namespace pawl;
+using namespace std::chrono_literals;
 
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "%s\n", why.c_str());
@@ -25,7 +27,9 @@ using namespace pawl;
 class LoneHub {
  public:
   LoneHub() : entropy_(1) {
-    auto recovered = HubMachine::recover({}, store_, entropy_, "boot", now_);
+    HubConfig config;
+    config.defaults.backoff = {.initial = 10ms, .factor = 1.0, .max = 10ms, .jitter = 0.0};
+    auto recovered = HubMachine::recover(config, store_, entropy_, "boot", now_);
     if (!recovered) give_up(recovered.fault().text);
     machine_ = std::move(*recovered);
     turn_.emplace(*machine_, store_);
@@ -36,12 +40,16 @@ class LoneHub {
     machine_->on_message({connection, {protocol::encode(message), std::move(frames)}}, now_);
   }
 
+  void pass(Duration by) {
+    now_.mono += by;
+    now_.hub = now_.hub + by;
+  }
+
   // What is said until nothing moves any more.
   std::vector<RoutedMessage> turns() {
     std::vector<RoutedMessage> said;
     do {
-      now_.mono += std::chrono::microseconds(10);
-      now_.hub = now_.hub + std::chrono::microseconds(10);
+      pass(10us);
       if (const auto failure = turn_->take_store_events(said)) give_up(failure->text);
       machine_->set_free_bytes(store_.free_bytes());
       machine_->tick(now_, true);
@@ -82,8 +90,13 @@ Slice chunk_of(std::uint32_t count, std::size_t bytes) {
   return builder.take();
 }
 
-// Acks what was delivered; how many messages that were.
-std::uint64_t settle(LoneHub& hub, const std::vector<RoutedMessage>& said, std::uint64_t& number) {
+struct Nacks {
+  std::uint64_t one_in = 0, times = 0;
+};
+
+// Answers what was delivered, as a worker does: one row for what ends alike. How many acks.
+std::uint64_t settle(LoneHub& hub, const std::vector<RoutedMessage>& said, const Nacks& nacks,
+                     std::uint64_t& number) {
   std::uint64_t acked = 0;
   for (const RoutedMessage& one : said) {
     const auto message = protocol::decode(one.message.header);
@@ -93,12 +106,28 @@ std::uint64_t settle(LoneHub& hub, const std::vector<RoutedMessage>& said, std::
     protocol::Settle settle;
     settle.handle = 1;
     settle.number = ++number;
+    const auto add = [&](std::uint64_t offset, std::uint64_t length, protocol::Verb verb) {
+      if (length == 0) return;
+      auto& row = settle.rows.emplace_back();
+      row.lease = deliver->lease;
+      row.offset = offset;
+      row.length = length;
+      row.verb = verb;
+      if (verb == protocol::Verb::nack) row.reason = "it failed, as it was asked to";
+      if (verb == protocol::Verb::ack) acked += length;
+    };
     for (const auto& row : deliver->rows) {
-      auto& ack = settle.rows.emplace_back();
-      ack.lease = deliver->lease;
-      ack.offset = row.offset;
-      ack.length = row.count;
-      acked += row.count;
+      std::uint64_t from = row.offset;
+      const std::uint64_t end = row.offset + row.count;
+      if (nacks.one_in != 0 && row.attempt <= nacks.times) {
+        for (std::uint64_t at = from + (nacks.one_in - from % nacks.one_in) % nacks.one_in;
+             at < end; at += nacks.one_in) {
+          add(from, at - from, protocol::Verb::ack);
+          add(at, 1, protocol::Verb::nack);
+          from = at + 1;
+        }
+      }
+      add(from, end - from, protocol::Verb::ack);
     }
     hub.hear(worker, settle);
   }
@@ -109,29 +138,35 @@ std::uint64_t settle(LoneHub& hub, const std::vector<RoutedMessage>& said, std::
 
 int main(int argc, char** argv) {
   const bench::Arguments load = bench::read_arguments(
-      argc, argv, "bench_pawl_hub_budget - CHUNKS BYTES [--pack N]", {{"--pack", 1'024}});
+      argc, argv,
+      "bench_pawl_hub_budget - CHUNKS BYTES [--pack N] [--nack-one-in N --nack-times N]",
+      {{"--pack", 1'024}, {"--nack-one-in", 0}, {"--nack-times", 1}});
   const auto count = static_cast<std::uint32_t>(load["--pack"]);
+  const Nacks nacks{load["--nack-one-in"], load["--nack-times"]};
   LoneHub hub;
   connect(hub, producer, protocol::Role::producer);
   connect(hub, worker, protocol::Role::worker);
   const Slice whole = chunk_of(count, load.bytes);
-  std::uint64_t sequence = 1, settles = 0, beats = 0, acked = 0, taken_bytes = 0;
-  for (std::uint64_t i = 0; i < load.count; ++i) {
-    taken_bytes += whole.size;
-    hub.hear(worker, protocol::Credit{1, acked + count, taken_bytes});
+  const std::uint64_t messages = load.count * count;
+  std::uint64_t sequence = 1, settles = 0, beats = 0, acked = 0;
+  while (acked < messages) {
+    // More than it can use: what it is given is bounded by what there is.
+    hub.hear(worker, protocol::Credit{1, UINT64_MAX / 2, UINT64_MAX / 2});
     hub.hear(worker, protocol::Beat{++beats, 0, settles, settles});
-    protocol::Send send;
-    auto& part = send.parts.emplace_back();
-    part.handle = 1;
-    part.epoch = 1;
-    part.floor = part.seq = sequence;
-    part.count = count;
-    sequence += count;
-    hub.hear(producer, send, {whole});
+    if (sequence <= messages) {
+      protocol::Send send;
+      auto& part = send.parts.emplace_back();
+      part.handle = 1;
+      part.epoch = 1;
+      part.floor = part.seq = sequence;
+      part.count = count;
+      sequence += count;
+      hub.hear(producer, send, {whole});
+    }
     hub.hear(producer, protocol::Beat{beats, 0, 0, 0});
-    acked += settle(hub, hub.turns(), settles);
-    hub.turns();
+    acked += settle(hub, hub.turns(), nacks, settles);
+    acked += settle(hub, hub.turns(), nacks, settles);
+    hub.pass(1ms);
   }
-  if (acked == load.count * count) return 0;
-  give_up(std::to_string(acked) + " acked");
+  return 0;
 }

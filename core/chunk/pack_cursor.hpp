@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "core/buffer.hpp"
+#include "core/chunk/big_endian.hpp"
 
 namespace pawl {
 
@@ -44,12 +46,16 @@ class PackCursor {
   const std::byte* end_;
 };
 
-// `size` bytes, most significant first.
+// `size` bytes (1, 2, 4 or 8), most significant first.
 inline std::uint64_t load_big_endian(const std::byte* from, std::size_t size) {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size; ++i)
-    value = value << 8 | std::to_integer<std::uint8_t>(from[i]);
-  return value;
+  switch (size) {  // each copy of a size that is known
+    case 1: return std::to_integer<std::uint8_t>(*from);
+    case 2: std::memcpy(&value, from, 2); break;
+    case 4: std::memcpy(&value, from, 4); break;
+    default: std::memcpy(&value, from, 8); break;
+  }
+  return big_endian(value) >> (64 - 8 * size);
 }
 
 }  // namespace pawl

@@ -8,16 +8,16 @@ void PackWriter::write_uint(std::uint64_t value) {
     byte(static_cast<unsigned>(value));
   } else if (value <= 0xff) {
     byte(0xcc);
-    big_endian(value, 1);
+    write_big_endian(value, 1);
   } else if (value <= 0xffff) {
     byte(0xcd);
-    big_endian(value, 2);
+    write_big_endian(value, 2);
   } else if (value <= 0xffffffff) {
     byte(0xce);
-    big_endian(value, 4);
+    write_big_endian(value, 4);
   } else {
     byte(0xcf);
-    big_endian(value, 8);
+    write_big_endian(value, 8);
   }
 }
 
@@ -28,7 +28,7 @@ void PackWriter::write_text(std::string_view value) {
   } else {
     const std::size_t width = size <= 0xff ? 1 : size <= 0xffff ? 2 : 4;
     byte(width == 1 ? 0xd9 : width == 2 ? 0xda : 0xdb);
-    big_endian(size, width);
+    write_big_endian(size, width);
   }
   write_raw({reinterpret_cast<const std::byte*>(value.data()), size});
 }
@@ -37,7 +37,7 @@ void PackWriter::write_binary(Bytes value) {
   const std::size_t size = value.size();
   const std::size_t width = size <= 0xff ? 1 : size <= 0xffff ? 2 : 4;
   byte(width == 1 ? 0xc4 : width == 2 ? 0xc5 : 0xc6);
-  big_endian(size, width);
+  write_big_endian(size, width);
   write_raw(value);
 }
 
@@ -46,10 +46,10 @@ void PackWriter::write_count(unsigned fix, unsigned wide16, std::size_t count) {
     byte(fix | static_cast<unsigned>(count));
   } else if (count <= 0xffff) {
     byte(wide16);
-    big_endian(count, 2);
+    write_big_endian(count, 2);
   } else {
     byte(wide16 + 1);
-    big_endian(count, 4);
+    write_big_endian(count, 4);
   }
 }
 

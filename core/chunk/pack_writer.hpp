@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/buffer.hpp"
+#include "core/chunk/big_endian.hpp"
 
 namespace pawl {
 
@@ -21,7 +22,7 @@ class PackWriter {
   void write_nil() { byte(0xc0); }
   void write_double(double value) {
     byte(0xcb);
-    big_endian(std::bit_cast<std::uint64_t>(value), 8);
+    write_big_endian(std::bit_cast<std::uint64_t>(value), 8);
   }
   void write_text(std::string_view value);
   void write_binary(Bytes value);
@@ -31,8 +32,10 @@ class PackWriter {
 
  private:
   void byte(unsigned value) { bytes_.push_back(static_cast<std::byte>(value)); }
-  void big_endian(std::uint64_t value, std::size_t size) {
-    for (std::size_t i = size; i-- > 0;) byte((value >> (8 * i)) & 0xff);
+  void write_big_endian(std::uint64_t value, std::size_t size) {
+    const std::uint64_t all = big_endian(value << (64 - 8 * size));
+    const auto* first = reinterpret_cast<const std::byte*>(&all);
+    bytes_.insert(bytes_.end(), first, first + size);
   }
   void write_count(unsigned fix, unsigned wide16, std::size_t count);
 

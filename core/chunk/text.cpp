@@ -3,10 +3,23 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace pawl {
 
 namespace {
+
+// How many bytes at the front are ASCII, in steps of eight: most texts are it whole.
+std::size_t ascii_prefix(std::string_view text) {
+  constexpr std::uint64_t high_bits = 0x8080808080808080;
+  std::size_t at = 0;
+  for (std::uint64_t eight = 0; at + sizeof eight <= text.size(); at += sizeof eight) {
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    if ((eight & high_bits) != 0) return at;
+  }
+  while (at < text.size() && static_cast<std::uint8_t>(text[at]) < 0x80) ++at;
+  return at;
+}
 
 // The size of the well-formed character at the front of `text`; 0 if there is none.
 std::size_t character_size(std::string_view text) {
@@ -28,6 +41,7 @@ std::size_t character_size(std::string_view text) {
 }  // namespace
 
 bool is_utf8(std::string_view text) {
+  text.remove_prefix(ascii_prefix(text));
   while (!text.empty()) {
     const std::size_t size = character_size(text);
     if (size == 0) return false;
@@ -37,8 +51,9 @@ bool is_utf8(std::string_view text) {
 }
 
 std::string clean_text(std::string_view text, std::size_t bytes_max) {
-  std::string clean;
-  clean.reserve(std::min(text.size(), bytes_max));
+  std::string clean(text.substr(0, std::min(ascii_prefix(text), bytes_max)));
+  text.remove_prefix(clean.size());
+  clean.reserve(std::min(clean.size() + text.size(), bytes_max));
   while (!text.empty()) {
     const std::size_t size = character_size(text);
     const std::size_t step = std::max<std::size_t>(size, 1);

@@ -42,6 +42,8 @@ class FieldWriter {
   }
   // Whatever the text came from, the other side's decoder takes it.
   static void text_value(PackWriter& out, std::string_view value) {
+    const bool is_clean = value.size() <= limits::reason_bytes_max && is_utf8(value);
+    if (is_clean) return out.write_text(value);
     out.write_text(clean_text(value, limits::reason_bytes_max));
   }
   template <class Rows, class WriteRow>

@@ -76,15 +76,10 @@ void FieldReader::require(std::uint64_t field, const char* name) {
   refuse(std::string(name) + " is missing");
 }
 
-std::uint64_t FieldReader::number(const char* name, std::uint64_t min, std::uint64_t max) {
-  std::uint64_t value = 0;
-  if (!may_read()) return min;
-  if (!cursor_.read_uint(value)) {
-    refuse(std::string(name) + " must be an unsigned integer");
-  } else if (value < min || value > max) {
-    refuse(std::string(name) + " is " + std::to_string(value) + ", allowed is " + bounds(min, max));
-  }
-  return good() ? value : min;
+void FieldReader::refuse_number(const char* name, std::optional<std::uint64_t> value,
+                                std::uint64_t min, std::uint64_t max) {
+  if (!value) return refuse(std::string(name) + " must be an unsigned integer");
+  refuse(std::string(name) + " is " + std::to_string(*value) + ", allowed is " + bounds(min, max));
 }
 
 std::uint32_t FieldReader::number32(const char* name, std::uint32_t min) {

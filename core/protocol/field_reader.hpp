@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,15 @@ class FieldReader {
   void require(std::uint64_t field, const char* name);
 
   // One value each. `name` is said in the Fault.
-  std::uint64_t number(const char* name, std::uint64_t min, std::uint64_t max);
+  std::uint64_t number(const char* name, std::uint64_t min, std::uint64_t max) {
+    std::uint64_t value = 0;
+    if (!may_read()) return min;
+    const bool is_number = cursor_.read_uint(value);
+    if (is_number && value >= min && value <= max) [[likely]]
+      return value;
+    refuse_number(name, is_number ? std::optional(value) : std::nullopt, min, max);
+    return min;
+  }
   std::uint32_t number32(const char* name, std::uint32_t min = 0);
   std::int64_t instant(const char* name);
   bool boolean(const char* name);
@@ -88,6 +97,8 @@ class FieldReader {
 
  private:
   static constexpr int no_row = -1;
+  void refuse_number(const char* name, std::optional<std::uint64_t> value, std::uint64_t min,
+                     std::uint64_t max);
   std::size_t begin_rows(const Shape& shape);
   bool begin_row(const Shape& shape);
   // Before each value: nothing is read after a Fault, and a row gives no more than its columns.

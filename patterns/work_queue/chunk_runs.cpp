@@ -2,6 +2,7 @@
 #include "patterns/work_queue/chunk_runs.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "core/check.hpp"
 
@@ -25,26 +26,35 @@ std::uint32_t ChunkRuns::live() const {
   return total;
 }
 
-const Run* ChunkRuns::find(std::uint32_t position) const {
+std::size_t ChunkRuns::index_from(std::uint32_t position) const {
   const auto at = std::lower_bound(runs_.begin(), runs_.end(), position, ends_at_or_before);
-  return at != runs_.end() && at->first <= position ? &*at : nullptr;
+  return static_cast<std::size_t>(at - runs_.begin());
+}
+
+const Run* ChunkRuns::find(std::uint32_t position) const {
+  const Run* at = first_from(position);
+  return at != nullptr && at->first <= position ? at : nullptr;
 }
 
 const Run* ChunkRuns::first_from(std::uint32_t position) const {
-  const auto at = std::lower_bound(runs_.begin(), runs_.end(), position, ends_at_or_before);
-  return at == runs_.end() ? nullptr : &*at;
+  const std::size_t at = index_from(position);
+  return at == runs_.size() ? nullptr : &runs_[at];
 }
 
-const Run* ChunkRuns::first_in(RunState state) const {
-  if (count(state) == 0) return nullptr;
-  const auto at = std::find_if(runs_.begin(), runs_.end(),
-                               [state](const Run& run) { return run.state == state; });
-  PAWL_CHECK(at != runs_.end());
-  return &*at;
+const Run* ChunkRuns::first_ready() {
+  if (count(RunState::ready) == 0) return nullptr;
+  std::size_t at = index_from(ready_from_);
+  while (at < runs_.size() && runs_[at].state != RunState::ready) ++at;
+  PAWL_CHECK(at < runs_.size());
+  ready_from_ = runs_[at].first;
+  return &runs_[at];
 }
 
 void ChunkRuns::assign(const Run& run) {
   PAWL_CHECK(run.count > 0);
+  if (run.state == RunState::ready) ready_from_ = std::min(ready_from_, run.first);
+  const std::size_t at = index_from(run.first);
+  if (at < runs_.size() && assign_within(at, run)) return;
   const std::size_t from = split_at(run.first);
   const std::size_t to = split_at(run.end());
   uncount(from, to);
@@ -59,18 +69,52 @@ void ChunkRuns::assign(const Run& run) {
   join_around(from);
 }
 
+// What mostly happens: a part of one run, or all of it, changes. False: it is not within that one.
+bool ChunkRuns::assign_within(std::size_t index, const Run& run) {
+  Run& old = runs_[index];
+  if (old.first > run.first || old.end() < run.end()) return false;
+  counts_[static_cast<std::size_t>(old.state)] -= run.count;
+  counts_[static_cast<std::size_t>(run.state)] += run.count;
+  std::array<Run, 3> pieces;
+  std::size_t count = 0, place = 0;
+  const auto add = [&](std::uint32_t first, std::uint32_t end) {
+    if (first == end) return;
+    pieces[count] = old;
+    pieces[count].first = first;
+    pieces[count++].count = end - first;
+  };
+  add(old.first, run.first);
+  place = count;
+  pieces[count++] = run;
+  add(run.end(), old.end());
+  old = pieces[0];
+  runs_.insert(runs_.begin() + static_cast<std::ptrdiff_t>(index) + 1, pieces.begin() + 1,
+               pieces.begin() + static_cast<std::ptrdiff_t>(count));
+  if (!run.single) join_around(index + place);
+  return true;
+}
+
 void ChunkRuns::erase(std::uint32_t first, std::uint32_t count) {
   if (count == 0) return;  // would cut a run in two that are one
+  const std::uint32_t end = first + count;
+  const std::size_t at = index_from(first);
+  if (at < runs_.size() && runs_[at].first == first && runs_[at].end() > end) {
+    Run& run = runs_[at];  // the front of one
+    run.first += count;
+    run.count -= count;
+    counts_[static_cast<std::size_t>(run.state)] -= count;
+    return;
+  }
   const std::size_t from = split_at(first);
-  const std::size_t to = split_at(first + count);
+  const std::size_t to = split_at(end);
   uncount(from, to);
   runs_.erase(runs_.begin() + static_cast<std::ptrdiff_t>(from),
               runs_.begin() + static_cast<std::ptrdiff_t>(to));
 }
 
 std::size_t ChunkRuns::split_at(std::uint32_t position) {
-  const auto at = std::lower_bound(runs_.begin(), runs_.end(), position, ends_at_or_before);
-  const auto index = static_cast<std::size_t>(at - runs_.begin());
+  const std::size_t index = index_from(position);
+  const auto at = runs_.begin() + static_cast<std::ptrdiff_t>(index);
   if (at == runs_.end() || at->first >= position) return index;
   Run right = *at;
   right.first = position;

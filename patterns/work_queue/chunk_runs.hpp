@@ -39,8 +39,8 @@ class ChunkRuns {
   const Run* find(std::uint32_t position) const;
   // The first run that ends after `position`, or null.
   const Run* first_from(std::uint32_t position) const;
-  // The first run in `state`, or null.
-  const Run* first_in(RunState state) const;
+  // The first ready run, or null. Does not walk over what it has walked over before.
+  const Run* first_ready();
 
   // Puts [run.first, run.end()) into run's state, whatever stood there.
   void assign(const Run& run);
@@ -50,11 +50,14 @@ class ChunkRuns {
  private:
   // Index of the first run at or after `position`, after cutting a run that straddles it.
   std::size_t split_at(std::uint32_t position);
+  std::size_t index_from(std::uint32_t position) const;
+  bool assign_within(std::size_t index, const Run& run);
   void join_around(std::size_t index);
   void uncount(std::size_t from, std::size_t to);
 
   std::vector<Run> runs_;
   std::array<std::uint32_t, 6> counts_{};
+  std::uint32_t ready_from_ = 0;  // no ready run ends at or before it
 };
 
 }  // namespace pawl

@@ -2,6 +2,7 @@
 // What is remembered of a message that something went wrong with. Only such messages have a row.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -23,7 +24,8 @@ struct FailingMessage {
   bool must_be_alone() const { return suspect || deaths > 0; }
   // About what it takes in memory, for the bound on a group's failing messages (G6).
   std::size_t bytes() const;
-  void add(Failure failure);
+  // By how much bytes() grows.
+  std::ptrdiff_t add(Failure failure);
   bool operator==(const FailingMessage&) const = default;
 };
 

@@ -21,11 +21,12 @@ std::uint32_t position(const ChunkRef& ref, std::uint64_t offset) {
 
 }  // namespace
 
-std::optional<Group::Candidate> Group::next_ready() const {
+std::optional<Group::Candidate> Group::next_ready() {
   if (ready_chunks_.empty()) return std::nullopt;
-  const ActiveChunk& chunk = active_.at(*ready_chunks_.begin());
-  const Run* run = chunk.runs.first_in(RunState::ready);
-  return Candidate{chunk.ref, run->first, run->count, attempt_of(chunk.ref.offset + run->first)};
+  ActiveChunk& chunk = active_.at(*ready_chunks_.begin());
+  const Run* run = chunk.runs.first_ready();
+  const std::uint32_t attempt = run->single ? attempt_of(chunk.ref.offset + run->first) : 1;
+  return Candidate{chunk.ref, run->first, run->count, attempt};
 }
 
 std::optional<Group::Candidate> Group::next_suspect() const {
@@ -42,28 +43,38 @@ void Group::lease(const ChunkRef& ref, std::uint32_t first, std::uint32_t count,
   PAWL_CHECK(end <= ref.end());
   if (end > scanned_to_) {
     PAWL_CHECK(offset == scanned_to_);
-    active_.try_emplace(ref.offset, ActiveChunk{.ref = ref});
+    const auto chunk = active_.try_emplace(ref.offset, ActiveChunk{.ref = ref}).first;
     scanned_to_ = end;
     scan_chunk_ = end == ref.end() ? end : ref.offset;
-  } else {
-    const Run* run = chunk_at(offset)->second.runs.find(first);
-    PAWL_CHECK(run != nullptr && run->end() >= first + count);
-    PAWL_CHECK(run->state == RunState::ready || run->state == RunState::suspect);
+    return change(chunk, {first, count, RunState::leased, false, holder.lease}, &holder);
   }
-  change(offset, count, RunState::leased, &holder);
+  const auto chunk = chunk_at(offset);
+  const Run* run = chunk->second.runs.find(first);
+  PAWL_CHECK(run != nullptr && run->end() >= first + count);
+  PAWL_CHECK(run->state == RunState::ready || run->state == RunState::suspect);
+  change(chunk, {first, count, RunState::leased, run->single, holder.lease}, &holder);
 }
 
 void Group::wake_due(HubTime now) {
-  while (!due_.empty() && due_.begin()->first <= now) {
-    const std::uint64_t offset = due_.begin()->second;
+  while (!due_.empty() && due_.front().due <= now) {
+    const std::uint64_t offset = due_.front().offset;
+    std::pop_heap(due_.begin(), due_.end(), Due::comes_later);
+    due_.pop_back();
     const bool alone = failing_.at(offset).must_be_alone();
-    change(offset, 1, alone ? RunState::suspect : RunState::ready, nullptr);
+    change_single(offset, alone ? RunState::suspect : RunState::ready);
   }
+  constexpr std::size_t kept = 1024;  // of a storm that has passed nothing stays
+  if (due_.capacity() > kept && due_.size() < due_.capacity() / 4) due_.shrink_to_fit();
+}
+
+void Group::await_due(HubTime due, std::uint64_t offset) {
+  due_.push_back({due, offset});
+  std::push_heap(due_.begin(), due_.end(), Due::comes_later);
 }
 
 std::optional<HubTime> Group::next_due() const {
-  if (due_.empty() || due_.begin()->first == rests_forever) return std::nullopt;
-  return due_.begin()->first;
+  if (due_.empty() || due_.front().due == rests_forever) return std::nullopt;
+  return due_.front().due;
 }
 
 const FailingMessage* Group::record_of(std::uint64_t offset) const {
@@ -89,7 +100,7 @@ bool Group::condemn_oldest(const std::optional<ChunkRef>& fresh, const Judge& ju
   }
   if (!oldest) return false;
   add_failure(record(*oldest), FailureKind::overflow, "the queue was full: oldest dropped", judge);
-  change(*oldest, 1, RunState::dying, nullptr);
+  change_single(*oldest, RunState::dying);
   return true;
 }
 
@@ -146,20 +157,22 @@ Group::Chunks::iterator Group::chunk_at(std::uint64_t offset) {
 }
 
 // Every change of a live message's state passes here: holders, places and counts follow.
-void Group::change(std::uint64_t offset, std::uint32_t count, RunState state,
-                   const Holder* holder) {
-  const auto chunk = chunk_at(offset);
+void Group::change(Chunks::iterator chunk, const Run& run, const Holder* holder) {
   ActiveChunk& active = chunk->second;
-  const std::uint32_t first = position(active.ref, offset);
-  unhold(active, first, count);
-  const bool single = count == 1 && failing_.count(offset) != 0;
-  if (single) forget_place(offset, active.runs.find(first));
-  active.runs.assign({first, count, state, single, holder != nullptr ? holder->lease : 0});
-  if (holder != nullptr) hold(*holder, {offset, count});
-  if (state == RunState::suspect) suspects_.insert(offset);
-  if (state == RunState::dying) dying_.insert(offset);
-  if (state == RunState::delayed) due_.emplace(failing_.at(offset).due, offset);
+  const std::uint64_t offset = active.ref.offset + run.first;
+  unhold(active, run.first, run.count);
+  if (run.single) forget_place(offset, active.runs.find(run.first));
+  active.runs.assign(run);
+  if (holder != nullptr) hold(*holder, {offset, run.count});
+  if (run.state == RunState::suspect) suspects_.insert(offset);
+  if (run.state == RunState::dying) dying_.insert(offset);
   reindex(chunk);
+}
+
+// One with a record. Whoever delays it says until when: await_due().
+void Group::change_single(std::uint64_t offset, RunState state) {
+  const auto chunk = chunk_at(offset);
+  change(chunk, {position(chunk->second.ref, offset), 1, state, true, 0}, nullptr);
 }
 
 // Settles messages: they stand in no run any more.
@@ -244,8 +257,9 @@ void Group::reindex(Chunks::iterator chunk) {
 }
 
 bool Group::is_sparse(const ActiveChunk& chunk) const {
+  if (scanned_to_ < chunk.ref.end()) return false;
   const std::uint32_t live = chunk.runs.live();
-  return live > 0 && live * 4 <= chunk.ref.count && scanned_to_ >= chunk.ref.end();
+  return live > 0 && live * 4 <= chunk.ref.count;
 }
 
 void Group::finish_if_done(Chunks::iterator chunk) {
@@ -255,26 +269,27 @@ void Group::finish_if_done(Chunks::iterator chunk) {
   active_.erase(chunk);
 }
 
-FailingMessage& Group::record(std::uint64_t offset) {
+Group::Record& Group::record(std::uint64_t offset) {
   const auto [at, made] = failing_.try_emplace(offset);
   if (made) failing_bytes_ += counted_bytes(at->second);
-  if (keeps_rows_) dirty_records_.insert(offset);
+  if (keeps_rows_ && !std::exchange(at->second.is_dirty, true)) dirty_records_.push_back(offset);
   return at->second;
 }
 
 void Group::add_failure(FailingMessage& record, FailureKind kind, std::string_view reason,
                         const Judge& judge) {
-  failing_bytes_ -= counted_bytes(record);
-  record.add({judge.now.hub, std::string(judge.worker), std::string(reason), kind});
-  failing_bytes_ += counted_bytes(record);
+  const bool counts = record.due != rests_forever;
+  const std::ptrdiff_t grown =
+      record.add({judge.now.hub, std::string(judge.worker), std::string(reason), kind});
+  if (counts) failing_bytes_ += static_cast<std::size_t>(grown);  // modulo 2^64 if it has shrunk
 }
 
 void Group::forget_record(std::uint64_t offset) {
   const auto record = failing_.find(offset);
   if (record == failing_.end()) return;
   failing_bytes_ -= counted_bytes(record->second);
+  if (record->second.has_row) gone_records_.push_back(offset);
   failing_.erase(record);
-  if (keeps_rows_) dirty_records_.insert(offset);
 }
 
 // Takes a message with a record out of the index of the state it is leaving: that of its run, if
@@ -283,7 +298,6 @@ void Group::forget_place(std::uint64_t offset, const Run* run) {
   if (run == nullptr) return;
   if (run->state == RunState::suspect) suspects_.erase(offset);
   if (run->state == RunState::dying) dying_.erase(offset);
-  if (run->state == RunState::delayed) due_.erase({failing_.at(offset).due, offset});
 }
 
 std::uint32_t Group::attempt_of(std::uint64_t offset) const {

@@ -59,7 +59,7 @@ class Group {
     std::uint32_t attempt = 1;
   };
   // The lowest ready run; the lowest suspect message.
-  std::optional<Candidate> next_ready() const;
+  std::optional<Candidate> next_ready();
   std::optional<Candidate> next_suspect() const;
 
   struct Holder {
@@ -173,23 +173,37 @@ class Group {
     void trim(std::uint64_t offset, std::uint32_t count);
   };
   using Chunks = std::map<std::uint64_t, ActiveChunk>;
+  struct Record : FailingMessage {
+    bool has_row = false;   // in the store, or will have with the commit under way
+    bool is_dirty = false;  // is in dirty_records_
+  };
+  struct Due {
+    HubTime due;
+    std::uint64_t offset = 0;
+    // Of a heap whose front is the first.
+    static bool comes_later(const Due& one, const Due& other) {
+      return std::pair(one.due, one.offset) > std::pair(other.due, other.offset);
+    }
+  };
 
   Chunks::iterator chunk_at(std::uint64_t offset);
-  void change(std::uint64_t offset, std::uint32_t count, RunState state, const Holder* holder);
+  void change(Chunks::iterator chunk, const Run& run, const Holder* holder);
+  void change_single(std::uint64_t offset, RunState state);
+  void await_due(HubTime due, std::uint64_t offset);
   void drop(std::uint64_t offset, std::uint32_t count);
   void unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count);
   void hold(const Holder& holder, const Part& part);
   void reindex(Chunks::iterator chunk);
   bool is_sparse(const ActiveChunk& chunk) const;
   void finish_if_done(Chunks::iterator chunk);
-  std::vector<Part> held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
-                               std::uint64_t length,
-                               std::vector<protocol::Settled::Exception>& exceptions) const;
+  const std::vector<Part>& held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
+                                      std::uint64_t length,
+                                      std::vector<protocol::Settled::Exception>& exceptions);
   void extend(SessionId session, const protocol::Settle::Row& row,
               std::vector<protocol::Settled::Exception>& exceptions) const;
   std::vector<Part> parts_of(LeaseId lease) const;
-  std::vector<Part> parts_within(const Lease& lease, std::uint64_t offset, std::uint64_t end,
-                                 std::uint64_t messages_max) const;
+  void parts_within(const Lease& lease, std::uint64_t offset, std::uint64_t end,
+                    std::uint64_t messages_max, std::vector<Part>& held) const;
   Code why_not_held(std::uint64_t offset, std::uint64_t end) const;
   void apply_verb(const Part& part, const protocol::Settle::Row& row, const Judge& judge);
   void fail(std::uint64_t offset, FailureKind kind, std::string_view reason,
@@ -197,9 +211,9 @@ class Group {
   void suspect(std::uint64_t offset, const Judge& judge);
   void give_back(const Part& part);
   void return_delayed(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge);
-  void delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge,
-                     bool rejected = false);
-  FailingMessage& record(std::uint64_t offset);
+  void delay_or_bury(std::uint64_t offset, FailingMessage& failed, std::optional<Duration> delay,
+                     const Judge& judge, bool rejected = false);
+  Record& record(std::uint64_t offset);
   void add_failure(FailingMessage& record, FailureKind kind, std::string_view reason,
                    const Judge& judge);
   void forget_record(std::uint64_t offset);
@@ -221,8 +235,8 @@ class Group {
   std::set<std::uint64_t> sparse_;
   std::set<std::uint64_t> suspects_;
   std::set<std::uint64_t> dying_;
-  std::set<std::pair<HubTime, std::uint64_t>> due_;
-  std::map<std::uint64_t, FailingMessage> failing_;
+  std::vector<Due> due_;  // a heap; who is delayed leaves it only when its time has come
+  std::map<std::uint64_t, Record> failing_;
   std::size_t failing_bytes_ = 0;
 
   std::map<LeaseId, Lease> leases_;
@@ -232,10 +246,11 @@ class Group {
   std::vector<Holder> ended_;
   std::vector<ChunkRef> finished_;
   std::set<std::uint64_t> dirty_chunks_;
-  std::set<std::uint64_t> dirty_records_;
+  std::vector<std::uint64_t> dirty_records_;
+  std::vector<std::uint64_t> gone_records_;  // their rows are to be deleted
   // What has a row in the store, or will have with the commit under way.
   std::set<std::uint64_t> chunk_rows_;
-  std::set<std::uint64_t> record_rows_;
+  std::vector<Part> held_parts_;  // of the settle under way: its memory is used again
 };
 
 }  // namespace pawl

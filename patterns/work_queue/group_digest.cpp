@@ -54,13 +54,17 @@ std::string Group::digest() const {
   for (const auto& [offset, record] : failing_) {
     text += " failing" + number(offset) + ':' + describe(record) + '\n';
   }
-  for (const auto& [due, offset] : due_) {
-    text += " due" + number(static_cast<std::uint64_t>(due.us)) + number(offset) + '\n';
+  std::vector<Due> due = due_;
+  std::sort(due.rbegin(), due.rend(), Due::comes_later);
+  for (const Due& next : due) {
+    text += " due" + number(static_cast<std::uint64_t>(next.due.us)) + number(next.offset) + '\n';
   }
   text += " rows";
   for (const std::uint64_t offset : chunk_rows_) text += number(offset);
   text += " /";
-  for (const std::uint64_t offset : record_rows_) text += number(offset);
+  for (const auto& [offset, record] : failing_) {
+    if (record.has_row) text += number(offset);
+  }
   return text + '\n';
 }
 
@@ -89,6 +93,14 @@ void Group::check_invariants() const {
   PAWL_CHECK(suspects_.size() == totals[static_cast<std::size_t>(RunState::suspect)]);
   PAWL_CHECK(dying_.size() == totals[static_cast<std::size_t>(RunState::dying)]);
   PAWL_CHECK(due_.size() == totals[static_cast<std::size_t>(RunState::delayed)]);
+  PAWL_CHECK(std::is_heap(due_.begin(), due_.end(), Due::comes_later));
+  std::set<std::uint64_t> delayed;
+  for (const Due& due : due_) {
+    const ActiveChunk& chunk = std::prev(active_.upper_bound(due.offset))->second;
+    const Run* run = chunk.runs.find(static_cast<std::uint32_t>(due.offset - chunk.ref.offset));
+    PAWL_CHECK(run != nullptr && run->state == RunState::delayed);
+    PAWL_CHECK(delayed.insert(due.offset).second && failing_.at(due.offset).due == due.due);
+  }
   std::size_t bytes = 0;
   for (const auto& [offset, record] : failing_) bytes += counted_bytes(record);
   PAWL_CHECK(bytes == failing_bytes_);
@@ -114,9 +126,7 @@ void Group::check_chunk(const ActiveChunk& chunk) const {
     PAWL_CHECK(has_record == run.single);
     if (run.state == RunState::suspect) PAWL_CHECK(run.single && suspects_.count(offset) == 1);
     if (run.state == RunState::dying) PAWL_CHECK(run.single && dying_.count(offset) == 1);
-    if (run.state == RunState::delayed) {
-      PAWL_CHECK(run.single && due_.count({record->second.due, offset}) == 1);
-    }
+    if (run.state == RunState::delayed) PAWL_CHECK(run.single);
     if (run.state == RunState::leased) {
       const Lease& lease = leases_.at(run.lease);
       for (std::uint64_t held = offset; held < offset + run.count;) {

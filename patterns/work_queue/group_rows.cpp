@@ -36,17 +36,21 @@ void Group::write_rows(Commit& commit) {
   }
   dirty_chunks_.clear();
   for (const std::uint64_t offset : dirty_records_) {
-    const std::string key = records::failure_key(log_, offset);
-    if (const FailingMessage* record = record_of(offset)) {
-      record_rows_.insert(offset);
-      commit.puts.push_back({Space::state, key, records::encode(*record)});
-      // The row has it, and nothing changes a message that rests.
-      if (record->due == rests_forever) failing_.at(offset).history.clear();
-    } else if (record_rows_.erase(offset) != 0) {
-      commit.deletes.push_back({Space::state, key});
-    }
+    const auto found = failing_.find(offset);
+    if (found == failing_.end()) continue;  // gone since, with or without a row
+    Record& record = found->second;
+    record.is_dirty = false;
+    record.has_row = true;
+    commit.puts.push_back(
+        {Space::state, records::failure_key(log_, offset), records::encode(record)});
+    // The row has it, and nothing changes a message that rests.
+    if (record.due == rests_forever) record.history.clear();
   }
   dirty_records_.clear();
+  for (const std::uint64_t offset : gone_records_) {
+    commit.deletes.push_back({Space::state, records::failure_key(log_, offset)});
+  }
+  gone_records_.clear();
 }
 
 std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
@@ -103,8 +107,7 @@ void Group::restore(const records::CountersRow& row) {
 void Group::restore(std::uint64_t offset, FailingMessage record) {
   failing_bytes_ += counted_bytes(record);
   if (record.due == rests_forever) record.history.clear();
-  failing_.emplace(offset, std::move(record));
-  record_rows_.insert(offset);
+  failing_.emplace(offset, Record{std::move(record), true, false});
 }
 
 void Group::restore(const records::ActiveRow& row) {
@@ -115,7 +118,7 @@ void Group::restore(const records::ActiveRow& row) {
     chunk->second.runs.assign(run);
     if (run.state == RunState::suspect) suspects_.insert(offset);
     if (run.state == RunState::dying) dying_.insert(offset);
-    if (run.state == RunState::delayed) due_.emplace(failing_.at(offset).due, offset);
+    if (run.state == RunState::delayed) await_due(failing_.at(offset).due, offset);
     if (run.state != RunState::leased) continue;
     for (const records::ActiveRow::Lease& lease : row.leases) {
       if (lease.lease != run.lease) continue;

@@ -70,14 +70,15 @@ void Group::extend(SessionId session, const protocol::Settle::Row& row,
 // The parts of [offset, offset + length) that `session` holds under `lease`; the rest is told, a
 // gap in one exception. Looks at the lease's own parts only and walks runs, never offsets: a range
 // of 2^60 costs no more, and is answered with no more, than what is held in it.
-std::vector<Group::Part> Group::held_parts(SessionId session, LeaseId lease, std::uint64_t offset,
-                                           std::uint64_t length,
-                                           std::vector<Settled::Exception>& exceptions) const {
-  std::vector<Part> held;
+const std::vector<Group::Part>& Group::held_parts(SessionId session, LeaseId lease,
+                                                  std::uint64_t offset, std::uint64_t length,
+                                                  std::vector<Settled::Exception>& exceptions) {
+  std::vector<Part>& held = held_parts_;
+  held.clear();
   const std::uint64_t end = offset + length;
   const auto found = leases_.find(lease);
   if (found != leases_.end() && found->second.holder.session == session) {
-    held = parts_within(found->second, offset, end, found->second.held);
+    parts_within(found->second, offset, end, found->second.held, held);
   }
   std::uint64_t told_to = offset;  // everything before is held or told
   const auto tell_gap = [&](std::uint64_t to) {
@@ -110,9 +111,8 @@ Code Group::why_not_held(std::uint64_t offset, std::uint64_t end) const {
 }
 
 // What is held of [offset, end), to the end of the run that `messages_max` is reached in.
-std::vector<Group::Part> Group::parts_within(const Lease& lease, std::uint64_t offset,
-                                             std::uint64_t end, std::uint64_t messages_max) const {
-  std::vector<Part> held;
+void Group::parts_within(const Lease& lease, std::uint64_t offset, std::uint64_t end,
+                         std::uint64_t messages_max, std::vector<Part>& held) const {
   for (std::size_t i = lease.part_after(offset); i < lease.parts.size(); ++i) {
     const std::uint64_t from = std::max(offset, lease.parts[i].offset);
     const std::uint64_t to = std::min(end, lease.parts[i].end());
@@ -132,18 +132,19 @@ std::vector<Group::Part> Group::parts_within(const Lease& lease, std::uint64_t o
         if (begin >= stop) break;
         if (run->lease != lease.holder.lease) continue;
         held.push_back({begin, static_cast<std::uint32_t>(stop - begin)});
-        if (messages_max <= held.back().count) return held;
+        if (messages_max <= held.back().count) return;
         messages_max -= held.back().count;
       }
     }
   }
-  return held;
 }
 
 std::vector<Group::Part> Group::parts_of(LeaseId lease) const {
   const auto found = leases_.find(lease);
   if (found == leases_.end()) return {};
-  return parts_within(found->second, 0, UINT64_MAX, found->second.held);
+  std::vector<Part> held;
+  parts_within(found->second, 0, UINT64_MAX, found->second.held, held);
+  return held;
 }
 
 std::uint64_t Group::number_of(SessionId session, LeaseId lease) const {
@@ -153,7 +154,9 @@ std::uint64_t Group::number_of(SessionId session, LeaseId lease) const {
 }
 
 std::uint64_t Group::first_held(LeaseId lease) const {
-  return parts_within(leases_.at(lease), 0, UINT64_MAX, 1).front().offset;
+  std::vector<Part> held;
+  parts_within(leases_.at(lease), 0, UINT64_MAX, 1, held);
+  return held.front().offset;
 }
 
 void Group::release(LeaseId lease) {
@@ -200,13 +203,18 @@ void Group::on_handler_timeout(LeaseId lease, const Judge& judge) {
 
 void Group::give_back(const Part& part) {
   const FailingMessage* record = part.count == 1 ? record_of(part.offset) : nullptr;
-  const bool alone = record != nullptr && record->must_be_alone();
-  change(part.offset, part.count, alone ? RunState::suspect : RunState::ready, nullptr);
+  if (record != nullptr) {
+    return change_single(part.offset,
+                         record->must_be_alone() ? RunState::suspect : RunState::ready);
+  }
+  const auto chunk = chunk_at(part.offset);
+  const auto first = static_cast<std::uint32_t>(part.offset - chunk->second.ref.offset);
+  change(chunk, {first, part.count, RunState::ready, false, 0}, nullptr);
 }
 
 void Group::fail(std::uint64_t offset, FailureKind kind, std::string_view reason,
                  std::optional<Duration> delay, const Judge& judge) {
-  FailingMessage& failed = record(offset);
+  Record& failed = record(offset);
   ++failed.failures;
   failed.suspect = false;  // its worker lived to answer, or it died alone and is past suspicion
   if (kind == FailureKind::death) {
@@ -214,26 +222,26 @@ void Group::fail(std::uint64_t offset, FailureKind kind, std::string_view reason
     ++failed.handouts;
   }
   add_failure(failed, kind, reason, judge);
-  delay_or_bury(offset, delay, judge, kind == FailureKind::reject);
+  delay_or_bury(offset, failed, delay, judge, kind == FailureKind::reject);
 }
 
 void Group::suspect(std::uint64_t offset, const Judge& judge) {
-  FailingMessage& held = record(offset);
+  Record& held = record(offset);
   held.suspect = true;
   ++held.handouts;
-  if (held.handouts >= handouts_max(judge.policy)) return delay_or_bury(offset, {}, judge);
-  change(offset, 1, RunState::suspect, nullptr);
+  if (held.handouts >= handouts_max(judge.policy)) return delay_or_bury(offset, held, {}, judge);
+  change_single(offset, RunState::suspect);
 }
 
 void Group::return_delayed(std::uint64_t offset, std::optional<Duration> delay,
                            const Judge& judge) {
-  ++record(offset).handouts;
-  delay_or_bury(offset, delay, judge);
+  Record& returned = record(offset);
+  ++returned.handouts;
+  delay_or_bury(offset, returned, delay, judge);
 }
 
-void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, const Judge& judge,
-                          bool rejected) {
-  FailingMessage& failed = record(offset);
+void Group::delay_or_bury(std::uint64_t offset, FailingMessage& failed,
+                          std::optional<Duration> delay, const Judge& judge, bool rejected) {
   const bool too_often = failed.handouts >= handouts_max(judge.policy);
   const bool dead = rejected || failed.failures >= judge.policy.max_attempts || too_often;
   // It is leased, and so in no index by its due time, which may change.
@@ -242,18 +250,20 @@ void Group::delay_or_bury(std::uint64_t offset, std::optional<Duration> delay, c
     const std::uint32_t step = std::max(1U, failed.failures);
     failed.due =
         judge.now.hub + (delay ? *delay : backoff_delay(judge.policy.backoff, step, judge.random));
-    change(offset, 1, RunState::delayed, nullptr);
+    change_single(offset, RunState::delayed);
+    await_due(failed.due, offset);
   } else if (judge.rests_in_place) {
     failing_bytes_ -= counted_bytes(failed);
     failed.due = rests_forever;
     if (!keeps_rows_) failed.history.clear();  // else with the row
-    change(offset, 1, RunState::delayed, nullptr);
+    change_single(offset, RunState::delayed);
+    await_due(failed.due, offset);
   } else {
     if (too_often && failed.failures < judge.policy.max_attempts) {
       add_failure(failed, FailureKind::death,
                   "handed out " + std::to_string(failed.handouts) + " times without an end", judge);
     }
-    change(offset, 1, RunState::dying, nullptr);
+    change_single(offset, RunState::dying);
   }
 }
 

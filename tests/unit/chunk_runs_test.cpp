@@ -35,7 +35,7 @@ Run random_run(Random& random, Model& model) {
 }
 
 // Runs say of each position what the model says, are sorted, and none could be joined to the next.
-void compare(const ChunkRuns& runs, const Model& model) {
+void compare(ChunkRuns& runs, const Model& model) {
   std::array<std::uint32_t, 6> counts{};
   const Run* before = nullptr;
   std::uint32_t covered = 0;
@@ -63,8 +63,11 @@ void compare(const ChunkRuns& runs, const Model& model) {
   REQUIRE(runs.live() == live);
   for (std::size_t state = 1; state < counts.size(); ++state) {
     REQUIRE(runs.count(static_cast<RunState>(state)) == counts[state]);
-    const Run* first = runs.first_in(static_cast<RunState>(state));
-    REQUIRE((first != nullptr) == (counts[state] > 0));
+  }
+  const Run* ready = runs.first_ready();
+  REQUIRE((ready != nullptr) == (counts[static_cast<std::size_t>(RunState::ready)] > 0));
+  for (std::uint32_t at = 0; ready != nullptr && at < ready->first; ++at) {
+    REQUIRE_FALSE((model[at] && model[at]->state == RunState::ready));
   }
   REQUIRE(runs.empty() == (live == 0));
 }
