@@ -15,6 +15,9 @@ namespace pawl {
 
 class ByteWriter {
  public:
+  ByteWriter() = default;
+  explicit ByteWriter(std::string&& goes_on) : out_(std::move(goes_on)) {}
+
   ByteWriter& varint(std::uint64_t value) {
     while (value >= 0x80) {
       out_.push_back(static_cast<char>(value | 0x80));
@@ -108,6 +111,7 @@ class ByteReader {
   void refuse_unless(bool good) { failed_ = failed_ || !good; }
   bool failed() const { return failed_; }
   bool at_end() const { return rest_.empty(); }
+  std::size_t left() const { return rest_.size(); }
 
  private:
   std::string_view rest_;

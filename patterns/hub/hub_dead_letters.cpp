@@ -23,7 +23,8 @@ std::vector<std::byte> dead_meta(Bytes before, const std::string& queue, std::ui
     history = earlier->history;
     dropped += earlier->history_dropped;
   }
-  history.insert(history.end(), record.history.begin(), record.history.end());
+  const std::vector<Failure> own = record.history.all();
+  history.insert(history.end(), own.begin(), own.end());
   return dead_letter_meta(before, {queue, 0, offset}, history, dropped);
 }
 
@@ -67,7 +68,7 @@ bool HubMachine::move_one(Queue& queue, std::uint64_t offset) {
   ++target.live;
   touched_.insert(target.log.id());
   const FailingMessage& record = *queue.group.record_of(offset);
-  const Failure last = record.history.empty() ? Failure{} : record.history.back();
+  const Failure last = record.history.empty() ? Failure{} : record.history.all().back();
   // A queue that drops its oldest may do so all the time, as it was told to.
   note(last.kind == FailureKind::overflow ? LogLevel::debug : LogLevel::warning,
        queue.name + "/0/" + std::to_string(offset) + " moved to " + target_name + " after " +

@@ -50,10 +50,9 @@ const Run* ChunkRuns::first_ready() {
   return &runs_[at];
 }
 
-void ChunkRuns::assign(const Run& run) {
+void ChunkRuns::assign(const Run& run, std::size_t at) {
   PAWL_CHECK(run.count > 0);
   if (run.state == RunState::ready) ready_from_ = std::min(ready_from_, run.first);
-  const std::size_t at = index_from(run.first);
   if (at < runs_.size() && assign_within(at, run)) return;
   const std::size_t from = split_at(run.first);
   const std::size_t to = split_at(run.end());
@@ -94,15 +93,15 @@ bool ChunkRuns::assign_within(std::size_t index, const Run& run) {
   return true;
 }
 
-void ChunkRuns::erase(std::uint32_t first, std::uint32_t count) {
+void ChunkRuns::erase(std::uint32_t first, std::uint32_t count, std::size_t at) {
   if (count == 0) return;  // would cut a run in two that are one
   const std::uint32_t end = first + count;
-  const std::size_t at = index_from(first);
-  if (at < runs_.size() && runs_[at].first == first && runs_[at].end() > end) {
-    Run& run = runs_[at];  // the front of one
+  if (at < runs_.size() && runs_[at].first == first && runs_[at].end() >= end) {
+    Run& run = runs_[at];  // one, or the front of one
+    counts_[static_cast<std::size_t>(run.state)] -= count;
     run.first += count;
     run.count -= count;
-    counts_[static_cast<std::size_t>(run.state)] -= count;
+    if (run.count == 0) runs_.erase(runs_.begin() + static_cast<std::ptrdiff_t>(at));
     return;
   }
   const std::size_t from = split_at(first);

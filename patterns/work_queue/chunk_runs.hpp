@@ -42,15 +42,20 @@ class ChunkRuns {
   // The first ready run, or null. Does not walk over what it has walked over before.
   const Run* first_ready();
 
-  // Puts [run.first, run.end()) into run's state, whatever stood there.
-  void assign(const Run& run);
+  // Index in all() of the first run that ends after `position`, or its size.
+  std::size_t index_from(std::uint32_t position) const;
+
+  // Puts [run.first, run.end()) into run's state, whatever stood there. `at` is
+  // index_from(run.first), for who has it already.
+  void assign(const Run& run) { assign(run, index_from(run.first)); }
+  void assign(const Run& run, std::size_t at);
   // Settles [first, first + count).
-  void erase(std::uint32_t first, std::uint32_t count);
+  void erase(std::uint32_t first, std::uint32_t count) { erase(first, count, index_from(first)); }
+  void erase(std::uint32_t first, std::uint32_t count, std::size_t at);
 
  private:
   // Index of the first run at or after `position`, after cutting a run that straddles it.
   std::size_t split_at(std::uint32_t position);
-  std::size_t index_from(std::uint32_t position) const;
   bool assign_within(std::size_t index, const Run& run);
   void join_around(std::size_t index);
   void uncount(std::size_t from, std::size_t to);

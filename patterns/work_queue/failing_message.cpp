@@ -4,33 +4,20 @@
 #include "core/limits.hpp"
 
 namespace pawl {
-namespace {
-
-std::size_t bytes_of(const Failure& failure) {
-  return sizeof(Failure) + failure.worker.size() + failure.reason.size();
-}
-
-}  // namespace
 
 std::size_t FailingMessage::bytes() const {
-  // 160: the record, its map node and its places in the group's indexes, as measured with malloc.
-  std::size_t bytes = 160;
-  for (const Failure& failure : history) bytes += bytes_of(failure);
-  return bytes;
+  // 160: the record, its node in the map, its places in the group's indexes and what an allocation
+  // takes beside its bytes, as measured with malloc.
+  return 160 + history.bytes();
 }
 
-std::ptrdiff_t FailingMessage::add(Failure failure) {
-  if (failure.reason.size() > limits::reason_bytes_max) {
-    failure.reason.resize(limits::reason_bytes_max);
-  }
-  auto grown = static_cast<std::ptrdiff_t>(bytes_of(failure));
+void FailingMessage::add(HubTime at, FailureKind kind, std::string_view worker,
+                         std::string_view reason) {
   if (history.size() >= limits::history_max) {
-    grown -= static_cast<std::ptrdiff_t>(bytes_of(history.front()));
-    history.erase(history.begin());
+    history.drop_oldest();
     ++history_dropped;
   }
-  history.push_back(std::move(failure));
-  return grown;
+  history.add(at, kind, worker, reason.substr(0, limits::reason_bytes_max));
 }
 
 }  // namespace pawl

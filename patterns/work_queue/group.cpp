@@ -57,18 +57,17 @@ void Group::lease(const ChunkRef& ref, std::uint32_t first, std::uint32_t count,
 
 void Group::wake_due(HubTime now) {
   while (!due_.empty() && due_.front().due <= now) {
-    const std::uint64_t offset = due_.front().offset;
+    const Due next = due_.front();
     std::pop_heap(due_.begin(), due_.end(), Due::comes_later);
     due_.pop_back();
-    const bool alone = failing_.at(offset).must_be_alone();
-    change_single(offset, alone ? RunState::suspect : RunState::ready);
+    change_single(next.offset, next.is_alone ? RunState::suspect : RunState::ready);
   }
   constexpr std::size_t kept = 1024;  // of a storm that has passed nothing stays
   if (due_.capacity() > kept && due_.size() < due_.capacity() / 4) due_.shrink_to_fit();
 }
 
-void Group::await_due(HubTime due, std::uint64_t offset) {
-  due_.push_back({due, offset});
+void Group::await_due(std::uint64_t offset, const FailingMessage& record) {
+  due_.push_back({record.due, offset, record.must_be_alone()});
   std::push_heap(due_.begin(), due_.end(), Due::comes_later);
 }
 
@@ -160,9 +159,10 @@ Group::Chunks::iterator Group::chunk_at(std::uint64_t offset) {
 void Group::change(Chunks::iterator chunk, const Run& run, const Holder* holder) {
   ActiveChunk& active = chunk->second;
   const std::uint64_t offset = active.ref.offset + run.first;
-  unhold(active, run.first, run.count);
-  if (run.single) forget_place(offset, active.runs.find(run.first));
-  active.runs.assign(run);
+  const std::size_t at = active.runs.index_from(run.first);
+  unhold(active, at, run.first, run.count);
+  if (run.single) forget_place(offset, active.runs, at);
+  active.runs.assign(run, at);
   if (holder != nullptr) hold(*holder, {offset, run.count});
   if (run.state == RunState::suspect) suspects_.insert(offset);
   if (run.state == RunState::dying) dying_.insert(offset);
@@ -180,13 +180,13 @@ void Group::drop(std::uint64_t offset, std::uint32_t count) {
   const auto chunk = chunk_at(offset);
   ActiveChunk& active = chunk->second;
   const std::uint32_t first = position(active.ref, offset);
-  unhold(active, first, count);
-  const Run* run = count == 1 ? active.runs.find(first) : nullptr;
-  if (run != nullptr && run->single) {
-    forget_place(offset, run);
+  const std::size_t at = active.runs.index_from(first);
+  unhold(active, at, first, count);
+  if (count == 1 && at < active.runs.all().size() && active.runs.all()[at].single) {
+    forget_place(offset, active.runs, at);
     forget_record(offset);
   }
-  active.runs.erase(first, count);
+  active.runs.erase(first, count, at);
   settled_ += count;
   reindex(chunk);
   finish_if_done(chunk);
@@ -215,16 +215,17 @@ void Group::Lease::trim(std::uint64_t offset, std::uint32_t count) {
   part.count -= gone;
 }
 
-void Group::unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count) {
+// What of [first, first + count) is leased, from the run with index `at` on, is held no more.
+void Group::unhold(const ActiveChunk& chunk, std::size_t at, std::uint32_t first,
+                   std::uint32_t count) {
   if (chunk.runs.count(RunState::leased) == 0) return;
   const std::uint32_t end = first + count;
-  for (std::uint32_t at = first; at < end;) {
-    const Run* run = chunk.runs.find(at);
-    if (run == nullptr) return;  // fresh from here on
-    const std::uint32_t from = at;
-    const std::uint32_t taken = std::min(end, run->end()) - from;
-    at += taken;
+  const std::vector<Run>& runs = chunk.runs.all();
+  for (auto run = runs.begin() + static_cast<std::ptrdiff_t>(at);
+       run != runs.end() && run->first < end; ++run) {
     if (run->state != RunState::leased) continue;
+    const std::uint32_t from = std::max(first, run->first);
+    const std::uint32_t taken = std::min(end, run->end()) - from;
     const auto lease = leases_.find(run->lease);
     PAWL_CHECK(lease != leases_.end() && lease->second.held >= taken);
     lease->second.held -= taken;
@@ -278,10 +279,9 @@ Group::Record& Group::record(std::uint64_t offset) {
 
 void Group::add_failure(FailingMessage& record, FailureKind kind, std::string_view reason,
                         const Judge& judge) {
-  const bool counts = record.due != rests_forever;
-  const std::ptrdiff_t grown =
-      record.add({judge.now.hub, std::string(judge.worker), std::string(reason), kind});
-  if (counts) failing_bytes_ += static_cast<std::size_t>(grown);  // modulo 2^64 if it has shrunk
+  failing_bytes_ -= counted_bytes(record);
+  record.add(judge.now.hub, kind, judge.worker, reason);
+  failing_bytes_ += counted_bytes(record);
 }
 
 void Group::forget_record(std::uint64_t offset) {
@@ -292,12 +292,13 @@ void Group::forget_record(std::uint64_t offset) {
   failing_.erase(record);
 }
 
-// Takes a message with a record out of the index of the state it is leaving: that of its run, if
-// it is in one.
-void Group::forget_place(std::uint64_t offset, const Run* run) {
-  if (run == nullptr) return;
-  if (run->state == RunState::suspect) suspects_.erase(offset);
-  if (run->state == RunState::dying) dying_.erase(offset);
+// Takes a message with a record out of the index of the state it is leaving: that of its run, which
+// is the one with index `at`, if it is in one.
+void Group::forget_place(std::uint64_t offset, const ChunkRuns& runs, std::size_t at) {
+  if (at == runs.all().size()) return;
+  const Run& run = runs.all()[at];
+  if (run.state == RunState::suspect) suspects_.erase(offset);
+  if (run.state == RunState::dying) dying_.erase(offset);
 }
 
 std::uint32_t Group::attempt_of(std::uint64_t offset) const {

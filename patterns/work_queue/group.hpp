@@ -22,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <pawl/policy.hpp>
@@ -180,6 +181,7 @@ class Group {
   struct Due {
     HubTime due;
     std::uint64_t offset = 0;
+    bool is_alone = false;  // its record.must_be_alone(): nothing changes while it waits
     // Of a heap whose front is the first.
     static bool comes_later(const Due& one, const Due& other) {
       return std::pair(one.due, one.offset) > std::pair(other.due, other.offset);
@@ -189,9 +191,9 @@ class Group {
   Chunks::iterator chunk_at(std::uint64_t offset);
   void change(Chunks::iterator chunk, const Run& run, const Holder* holder);
   void change_single(std::uint64_t offset, RunState state);
-  void await_due(HubTime due, std::uint64_t offset);
+  void await_due(std::uint64_t offset, const FailingMessage& record);
   void drop(std::uint64_t offset, std::uint32_t count);
-  void unhold(const ActiveChunk& chunk, std::uint32_t first, std::uint32_t count);
+  void unhold(const ActiveChunk& chunk, std::size_t at, std::uint32_t first, std::uint32_t count);
   void hold(const Holder& holder, const Part& part);
   void reindex(Chunks::iterator chunk);
   bool is_sparse(const ActiveChunk& chunk) const;
@@ -217,7 +219,7 @@ class Group {
   void add_failure(FailingMessage& record, FailureKind kind, std::string_view reason,
                    const Judge& judge);
   void forget_record(std::uint64_t offset);
-  void forget_place(std::uint64_t offset, const Run* run);
+  void forget_place(std::uint64_t offset, const ChunkRuns& runs, std::size_t at);
   std::uint32_t attempt_of(std::uint64_t offset) const;
   void check_chunk(const ActiveChunk& chunk) const;
   void check_leases() const;
@@ -236,7 +238,7 @@ class Group {
   std::set<std::uint64_t> suspects_;
   std::set<std::uint64_t> dying_;
   std::vector<Due> due_;  // a heap; who is delayed leaves it only when its time has come
-  std::map<std::uint64_t, Record> failing_;
+  std::unordered_map<std::uint64_t, Record> failing_;  // by offset
   std::size_t failing_bytes_ = 0;
 
   std::map<LeaseId, Lease> leases_;

@@ -29,7 +29,7 @@ std::string describe(const FailingMessage& record) {
                      (record.suspect ? " suspect" : "") +
                      number(static_cast<std::uint64_t>(record.due.us)) +
                      number(record.history_dropped);
-  for (const Failure& failure : record.history) {
+  for (const Failure& failure : record.history.all()) {
     text += number(static_cast<std::uint64_t>(failure.at.us)) + '/' +
             std::to_string(static_cast<int>(failure.kind)) + '/' + failure.worker + '/' +
             failure.reason;
@@ -51,7 +51,8 @@ std::string Group::digest() const {
     text += " lease" + number(id) + number(lease.holder.session) + number(lease.holder.number) +
             number(lease.held) + '\n';
   }
-  for (const auto& [offset, record] : failing_) {
+  const std::map<std::uint64_t, Record> failing(failing_.begin(), failing_.end());
+  for (const auto& [offset, record] : failing) {
     text += " failing" + number(offset) + ':' + describe(record) + '\n';
   }
   std::vector<Due> due = due_;
@@ -62,7 +63,7 @@ std::string Group::digest() const {
   text += " rows";
   for (const std::uint64_t offset : chunk_rows_) text += number(offset);
   text += " /";
-  for (const auto& [offset, record] : failing_) {
+  for (const auto& [offset, record] : failing) {
     if (record.has_row) text += number(offset);
   }
   return text + '\n';
@@ -100,6 +101,7 @@ void Group::check_invariants() const {
     const Run* run = chunk.runs.find(static_cast<std::uint32_t>(due.offset - chunk.ref.offset));
     PAWL_CHECK(run != nullptr && run->state == RunState::delayed);
     PAWL_CHECK(delayed.insert(due.offset).second && failing_.at(due.offset).due == due.due);
+    PAWL_CHECK(due.is_alone == failing_.at(due.offset).must_be_alone());
   }
   std::size_t bytes = 0;
   for (const auto& [offset, record] : failing_) bytes += counted_bytes(record);
@@ -121,9 +123,7 @@ void Group::check_chunk(const ActiveChunk& chunk) const {
                           !before->single && !run.single;
     PAWL_CHECK(!joinable);
     const std::uint64_t offset = chunk.ref.offset + run.first;
-    const auto record = failing_.lower_bound(offset);
-    const bool has_record = record != failing_.end() && record->first < offset + run.count;
-    PAWL_CHECK(has_record == run.single);
+    PAWL_CHECK(!run.single || failing_.count(offset) == 1);  // and there are no others: in_runs
     if (run.state == RunState::suspect) PAWL_CHECK(run.single && suspects_.count(offset) == 1);
     if (run.state == RunState::dying) PAWL_CHECK(run.single && dying_.count(offset) == 1);
     if (run.state == RunState::delayed) PAWL_CHECK(run.single);

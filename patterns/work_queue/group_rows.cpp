@@ -44,7 +44,7 @@ void Group::write_rows(Commit& commit) {
     commit.puts.push_back(
         {Space::state, records::failure_key(log_, offset), records::encode(record)});
     // The row has it, and nothing changes a message that rests.
-    if (record.due == rests_forever) record.history.clear();
+    if (record.due == rests_forever) record.history = {};
   }
   dirty_records_.clear();
   for (const std::uint64_t offset : gone_records_) {
@@ -106,7 +106,7 @@ void Group::restore(const records::CountersRow& row) {
 
 void Group::restore(std::uint64_t offset, FailingMessage record) {
   failing_bytes_ += counted_bytes(record);
-  if (record.due == rests_forever) record.history.clear();
+  if (record.due == rests_forever) record.history = {};
   failing_.emplace(offset, Record{std::move(record), true, false});
 }
 
@@ -118,7 +118,7 @@ void Group::restore(const records::ActiveRow& row) {
     chunk->second.runs.assign(run);
     if (run.state == RunState::suspect) suspects_.insert(offset);
     if (run.state == RunState::dying) dying_.insert(offset);
-    if (run.state == RunState::delayed) await_due(failing_.at(offset).due, offset);
+    if (run.state == RunState::delayed) await_due(offset, failing_.at(offset));
     if (run.state != RunState::leased) continue;
     for (const records::ActiveRow::Lease& lease : row.leases) {
       if (lease.lease != run.lease) continue;

@@ -251,13 +251,13 @@ void Group::delay_or_bury(std::uint64_t offset, FailingMessage& failed,
     failed.due =
         judge.now.hub + (delay ? *delay : backoff_delay(judge.policy.backoff, step, judge.random));
     change_single(offset, RunState::delayed);
-    await_due(failed.due, offset);
+    await_due(offset, failed);
   } else if (judge.rests_in_place) {
     failing_bytes_ -= counted_bytes(failed);
     failed.due = rests_forever;
-    if (!keeps_rows_) failed.history.clear();  // else with the row
+    if (!keeps_rows_) failed.history = {};  // else with the row
     change_single(offset, RunState::delayed);
-    await_due(failed.due, offset);
+    await_due(offset, failed);
   } else {
     if (too_often && failed.failures < judge.policy.max_attempts) {
       add_failure(failed, FailureKind::death,

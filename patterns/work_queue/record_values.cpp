@@ -197,11 +197,8 @@ std::optional<ActiveRow> decode_active(std::uint64_t offset, Bytes value) {
 std::string encode(const FailingMessage& record) {
   ByteWriter out;
   out.varint(record.failures).varint(record.deaths).varint(record.handouts).u8(record.suspect);
-  out.varint(time_field(record.due)).varint(record.history_dropped).varint(record.history.size());
-  for (const Failure& failure : record.history) {
-    out.varint(time_field(failure.at)).u8(static_cast<std::uint8_t>(failure.kind));
-    out.text(failure.worker).text(failure.reason);
-  }
+  out.varint(time_field(record.due)).varint(record.history_dropped);
+  record.history.write(out);
   return out.take();
 }
 
@@ -214,15 +211,7 @@ std::optional<FailingMessage> decode_failure(Bytes value) {
   record.suspect = in.u8() != 0;
   record.due = time_field(in);
   record.history_dropped = in.varint();
-  for (std::uint64_t n = in.varint(); n > 0 && !in.failed(); --n) {
-    Failure failure;
-    failure.at = time_field(in);
-    failure.kind = static_cast<FailureKind>(in.u8());
-    in.refuse_unless(failure.kind >= FailureKind::nack && failure.kind <= FailureKind::overflow);
-    failure.worker = in.text();
-    failure.reason = in.text();
-    record.history.push_back(std::move(failure));
-  }
+  record.history = FailureHistory::read(in);
   return checked(in, std::move(record));
 }
 

@@ -114,7 +114,7 @@ class ForgetsFailures final : public Before {
       if (!is_kind(put, records::failure_key(1, 0))) continue;
       auto record = records::decode_failure(bytes_of(put));
       record->failures = record->deaths = 0;
-      record->history.clear();
+      record->history = {};
       put.value = records::encode(*record);
     }
   }
