@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// bench_pawl_hub_budget - CHUNKS BYTES [--pack N] [--nack-one-in N --nack-times N]: a hub's machine,
-// its turn and a MemoryStore, with neither sockets nor threads nor clocks: CHUNKS chunks of N
-// messages come in, are confirmed, handed out whole and acked whole, but for those that are nacked
-// first. The same instructions in every run, which callgrind counts.
+// bench_pawl_hub_budget - CHUNKS BYTES [--pack N] [--nack-one-in N --nack-times N]: a hub's
+// machine, its turn and a MemoryStore, with neither sockets nor threads nor clocks: CHUNKS chunks
+// of N messages come in, are confirmed, handed out whole and acked whole, but for those that are
+// nacked first. The same instructions in every run, which callgrind counts.
 #include <deque>
 #include <optional>
 #include <string>

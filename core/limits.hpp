@@ -18,8 +18,9 @@ inline constexpr std::size_t chunk_bytes_max = entry_bytes_max;
 inline constexpr std::size_t header_bytes_max = 64 * 1024;
 inline constexpr std::size_t header_fields_max = 32;
 inline constexpr std::size_t header_depth_max = 4;
-inline constexpr std::size_t frames_max = 16;  // chunk frames after the header
-inline constexpr std::size_t rows_max = 1024;  // rows of any list in a header
+inline constexpr std::size_t frames_max = 256;     // chunk frames after the header: of DELIVER
+inline constexpr std::size_t send_parts_max = 16;  // and of SEND: 2 MiB, a quarter of a commit
+inline constexpr std::size_t rows_max = 1024;      // rows of any list in a header
 inline constexpr std::size_t reason_bytes_max = 1024;
 // Of a nack or a return: ten years. What is longer was surely computed wrongly.
 inline constexpr std::uint64_t delay_ms_max = 315'360'000'000;

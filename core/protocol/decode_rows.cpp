@@ -7,7 +7,7 @@ namespace pawl::protocol {
 
 namespace {
 
-constexpr FieldReader::Shape parts_shape{"parts", 1, limits::frames_max, 8, 3};
+constexpr FieldReader::Shape parts_shape{"parts", 1, limits::send_parts_max, 8, 3};
 constexpr FieldReader::Shape confirm_shape{"rows", 1, limits::rows_max, 5};
 constexpr FieldReader::Shape refuse_shape{"rows", 1, limits::rows_max, 5};
 constexpr FieldReader::Shape deliver_shape{"rows", 1, limits::frames_max, 5};

@@ -143,7 +143,7 @@ void write(FieldWriter& out, const Opened& opened) {
 }
 
 void write(FieldWriter& out, const Send& send) {
-  PAWL_CHECK(send.parts.size() <= limits::frames_max);
+  PAWL_CHECK(send.parts.size() <= limits::send_parts_max);
   out.rows(0, send.parts, 8, [](PackWriter& row, const Send::Part& part) {
     row.write_uint(part.handle);
     row.write_uint(part.epoch);

@@ -98,7 +98,7 @@ void ProducerMachine::send_due(Instant now, ProducerEffects& effects) {
     in_flight_ += count;
     segment->sent = segment->ever_sent = true;
     send.parts.push_back(part_of(*batch, *segment));
-    if (send.parts.size() == limits::frames_max) flush();
+    if (send.parts.size() == limits::send_parts_max) flush();
   }
   flush();
 }

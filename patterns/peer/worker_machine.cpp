@@ -127,9 +127,23 @@ void WorkerMachine::on_deliver(const protocol::Deliver& deliver, std::vector<Sli
     return on_ended(effects);
   }
   got_ = deliver.number;
+  if (deliver.rows.size() > 1) remember_rows(deliver);
   for (std::size_t i = 0; i < frames.size(); ++i) {
     take_in(deliver, deliver.rows[i], std::move(frames[i]));
   }
+}
+
+void WorkerMachine::remember_rows(const protocol::Deliver& deliver) {
+  if (rows_of_.size() >= forget_rows_at_) {
+    const std::vector<std::uint64_t> held = leases_held();
+    std::erase_if(rows_of_, [&](const auto& entry) {
+      return !std::binary_search(held.begin(), held.end(), entry.first);
+    });
+    forget_rows_at_ = std::max<std::size_t>(2 * rows_of_.size(), 64);
+  }
+  std::vector<protocol::Range>& rows = rows_of_[deliver.lease];
+  for (const auto& row : deliver.rows) rows.push_back({row.lane, row.offset, row.count});
+  std::sort(rows.begin(), rows.end());
 }
 
 void WorkerMachine::take_in(const protocol::Deliver& deliver, const protocol::Deliver::Row& row,
@@ -319,16 +333,33 @@ void WorkerMachine::lose_everything(WorkerEffects& effects) {
   hands_.clear();
   rows_.clear();
   records_.clear();
+  rows_of_.clear();
   ready_messages_ = in_hand_ = bytes_at_hand_ = unsent_ = 0;
   got_ = beaten_got_ = settle_number_ = settled_upto_ = 0;
 }
 
-// What a resume would have to list, at most.
-std::size_t WorkerMachine::ranges() const {
-  std::size_t count = ready_.size() + rows_.size();
-  for (const auto& [id, hand] : hands_) count += hand.open.size();
-  for (const Record& record : records_) count += record.rows.size();
-  return count;
+// Of everything that is not answered, each once, ascending.
+std::vector<std::uint64_t> WorkerMachine::leases_held() const {
+  std::vector<std::uint64_t> leases;
+  const auto add = [&](std::uint64_t lease) {
+    if (leases.empty() || leases.back() != lease) leases.push_back(lease);
+  };
+  for (const Run& run : ready_) add(run.lease);
+  for (const auto& [id, hand] : hands_) add(hand.run.lease);
+  for (const Row& row : rows_) add(row.lease);
+  for (const Record& record : records_) {
+    for (const Row& row : record.rows) add(row.lease);
+  }
+  std::sort(leases.begin(), leases.end());
+  leases.erase(std::unique(leases.begin(), leases.end()), leases.end());
+  return leases;
+}
+
+// A resume would list a range a lease, or more if its messages are not answered in their order.
+bool WorkerMachine::may_list_all() {
+  std::size_t most = ready_.size() + rows_.size() + hands_.size();
+  for (const Record& record : records_) most += record.rows.size();
+  return most < limits::held_ranges_max || leases_held().size() < limits::held_ranges_max;
 }
 
 void WorkerMachine::grant(WorkerEffects& effects) {
@@ -344,7 +375,7 @@ void WorkerMachine::grant(WorkerEffects& effects) {
   // A quarter at a time: a CREDIT for each message would cost more than the message.
   const bool grew = messages >= granted_messages_ + (window + 3) / 4 ||
                     bytes >= granted_bytes_ + options_.prefetch_bytes / 4;
-  if (!grew || ranges() >= limits::held_ranges_max) return;
+  if (!grew || !may_list_all()) return;
   granted_messages_ = std::max(granted_messages_, messages);
   granted_bytes_ = std::max(granted_bytes_, bytes);
   put(effects.peer, protocol::Credit{handle, granted_messages_, granted_bytes_});

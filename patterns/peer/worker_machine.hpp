@@ -173,7 +173,7 @@ class WorkerMachine {
   static protocol::Settle::Row on_wire(const Row& row);
   struct Record {
     std::uint64_t number = 0;
-    std::vector<Row> rows;
+    std::vector<Row> rows;  // sorted by lease
   };
   using Hands = std::map<std::uint64_t, InHand>;
   using Held = protocol::Hello::Held;
@@ -197,7 +197,9 @@ class WorkerMachine {
   void lose_everything(WorkerEffects& effects);
   std::uint64_t give_back_ready(std::uint64_t messages);
   void put_back(Run run);
-  std::size_t ranges() const;
+  std::vector<std::uint64_t> leases_held() const;
+  bool may_list_all();
+  void remember_rows(const protocol::Deliver& deliver);
   void grant(WorkerEffects& effects);
 
   // worker_settling_machine.cpp
@@ -212,6 +214,8 @@ class WorkerMachine {
   void send_settles(WorkerEffects& effects);
   void send_record(const Record& record, WorkerEffects& effects);
   SessionMachine::Resume held(WorkerEffects& effects);
+  std::vector<Held> merged(std::vector<Held> list) const;
+  bool has_hole(const Held& before, const Held& after) const;
   std::vector<Held> held_in_hand() const;
   std::vector<Held> held_outcomes() const;
   void give_up_hands(std::size_t ranges_max, WorkerEffects& effects);
@@ -238,7 +242,11 @@ class WorkerMachine {
   std::uint64_t received_messages_ = 0, received_bytes_ = 0;  // since WELCOME
   std::uint64_t got_ = 0, beaten_got_ = 0;  // highest DELIVER number; as the last beat said
 
-  std::vector<Row> rows_;  // outcomes not sent
+  // The rows of each DELIVER of several, by lease, ascending, while something of it may be held:
+  // what lies between two of them was never ours. Of what is held no more some may still be here.
+  std::map<std::uint64_t, std::vector<protocol::Range>> rows_of_;
+  std::size_t forget_rows_at_ = 64;  // when there are so many
+  std::vector<Row> rows_;            // outcomes not sent
   std::uint64_t unsent_ = 0;
   std::deque<Record> records_;  // sent and not answered
   std::uint64_t settle_number_ = 0, settled_upto_ = 0;

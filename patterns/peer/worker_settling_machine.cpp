@@ -17,8 +17,28 @@ constexpr std::size_t settle_rows_bytes_max =
 
 using Held = protocol::Hello::Held;
 
-// Sorted; neighbours under one lease are one range.
-std::vector<Held> merged(std::vector<Held> list) {
+bool is_plain(protocol::Verb verb) {
+  return verb == protocol::Verb::ack || verb == protocol::Verb::give_back;
+}
+
+}  // namespace
+
+// Something was delivered between these two of one lease and is held no more.
+bool WorkerMachine::has_hole(const Held& before, const Held& after) const {
+  const std::uint64_t from = before.range.offset + before.range.length;
+  if (from >= after.range.offset) return false;
+  const auto found = rows_of_.find(before.lease);
+  if (found == rows_of_.end()) return true;  // one row
+  const std::vector<protocol::Range>& rows = found->second;
+  const auto next = std::partition_point(rows.begin(), rows.end(), [&](const auto& row) {
+    return std::pair(row.lane, row.offset + row.length) <= std::pair(before.range.lane, from);
+  });
+  PAWL_CHECK(next != rows.end() && next->lane == before.range.lane);  // that of `after`, or sooner
+  return std::max(next->offset, from) < after.range.offset;
+}
+
+// Sorted; what was delivered as neighbours under one lease is one range.
+std::vector<Held> WorkerMachine::merged(std::vector<Held> list) const {
   std::sort(list.begin(), list.end(), [](const Held& a, const Held& b) {
     return std::tuple(a.lease, a.range) < std::tuple(b.lease, b.range);
   });
@@ -26,8 +46,7 @@ std::vector<Held> merged(std::vector<Held> list) {
   for (const Held& next : list) {
     Held* last = result.empty() ? nullptr : &result.back();
     const bool joins = last != nullptr && last->lease == next.lease &&
-                       last->range.lane == next.range.lane &&
-                       last->range.offset + last->range.length >= next.range.offset;
+                       last->range.lane == next.range.lane && !has_hole(*last, next);
     if (!joins) {
       result.push_back(next);
       continue;
@@ -37,12 +56,6 @@ std::vector<Held> merged(std::vector<Held> list) {
   }
   return result;
 }
-
-bool is_plain(protocol::Verb verb) {
-  return verb == protocol::Verb::ack || verb == protocol::Verb::give_back;
-}
-
-}  // namespace
 
 void WorkerMachine::on_finished(const Finished& finished) {
   may_grow_ = true;
@@ -254,18 +267,21 @@ SessionMachine::Resume WorkerMachine::held(WorkerEffects& effects) {
     held.insert(held.end(), outcomes.begin(), outcomes.end());
     held = merged(std::move(held));
   }
-  // Each ready run adds at most one range.
-  while (!ready_.empty() && held.size() + ready_.size() > limits::held_ranges_max) {
-    ready_messages_ -= ready_.back().count;
-    bytes_at_hand_ -= ready_.back().chunk.size;
-    ready_.pop_back();
+  for (;;) {
+    std::vector<Held> all = held;
+    for (const Run& run : ready_) {
+      all.push_back({handle, run.lease, {run.lane, run.offset, run.count}});
+    }
+    resume.held = merged(std::move(all));
+    if (resume.held.size() <= limits::held_ranges_max) return resume;
+    // Each of these took at most one range.
+    for (std::size_t over = resume.held.size() - limits::held_ranges_max; over > 0; --over) {
+      PAWL_CHECK(!ready_.empty());
+      ready_messages_ -= ready_.back().count;
+      bytes_at_hand_ -= ready_.back().chunk.size;
+      ready_.pop_back();
+    }
   }
-  for (const Run& run : ready_) {
-    held.push_back({handle, run.lease, {run.lane, run.offset, run.count}});
-  }
-  resume.held = merged(std::move(held));
-  PAWL_CHECK(resume.held.size() <= limits::held_ranges_max);
-  return resume;
 }
 
 std::vector<WorkerMachine::Held> WorkerMachine::held_in_hand() const {

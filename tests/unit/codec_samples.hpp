@@ -126,7 +126,7 @@ inline Message opened(Random& random) {
 
 inline Message send(Random& random) {
   Send send;
-  rows(random, send.parts, 1, limits::frames_max, [&] {
+  rows(random, send.parts, 1, limits::send_parts_max, [&] {
     Send::Part part;
     part.handle = number32(random, 1);
     part.epoch = number(random, 0, u62_max);

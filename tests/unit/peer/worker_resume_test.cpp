@@ -55,6 +55,48 @@ TEST_CASE("G2 hands that a HELLO cannot list are given up: lost at once, not wor
   CHECK(w.finish(hands.front(), 0, 1) == Lines{"SETTLE 1: ack 0+1"});
 }
 
+TEST_CASE(
+    "G2 messages delivered one by one in one DELIVER are held as one range, without what ended") {
+  Working w;
+  w.open();
+  protocol::Deliver deliver{1, ++w.number, 7, {}};
+  std::vector<Slice> frames;
+  for (const std::uint64_t offset : {9U, 19U, 29U, 39U}) {
+    deliver.rows.push_back({0, offset, 1, 2, 0});
+    frames.push_back(chunk_of(1));
+  }
+  w.hub(deliver, frames);
+  const std::uint64_t first = w.start(1), second = w.start(1);
+  w.finish(first, 0, 1);  // said and not answered: held, as what is in hand and what is ready
+  CHECK(w.reconnect(true).back().find("held 7:9+31") != std::string::npos);
+  w.hub(w.opened());
+  w.settled(1);
+  w.finish(second, 0, 1, Verb::nack);
+  const std::string hello = w.reconnect(true).back();
+  CHECK(hello.find("held 7:19+21") != std::string::npos);  // the first has ended
+  w.hub(w.opened());
+  w.start(1);  // the one with offset 29 goes on
+  w.settled(2);
+  w.finish(w.start(1), 0, 1);
+  w.settled(3);
+  CHECK(w.reconnect(true).back().find("held 7:29+1") != std::string::npos);
+}
+
+TEST_CASE("G2 a held range does not span a message that was settled between two that are held") {
+  Working w;
+  w.open();
+  protocol::Deliver deliver{1, ++w.number, 7, {}};
+  for (const std::uint64_t offset : {9U, 19U, 29U}) deliver.rows.push_back({0, offset, 1, 2, 0});
+  w.hub(deliver, {chunk_of(1), chunk_of(1), chunk_of(1)});
+  w.start(1);
+  w.finish(w.start(1), 0, 1);
+  w.settled(1);
+  const std::string hello = w.reconnect(true).back();
+  CHECK(held_in(hello) == 2);
+  CHECK(hello.find("held 7:9+1") != std::string::npos);
+  CHECK(hello.find("held 7:29+1") != std::string::npos);
+}
+
 TEST_CASE("outcomes that a HELLO cannot list are said all the same; hands go before them") {
   Working w(4096, 4096);
   w.open();
