@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/transport/wake_up.hpp"
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -38,11 +37,9 @@ void WakeUp::clear() const {
   }
 }
 
-namespace {
-
 // libzmq's descriptor tells of changes only: what is there already must be looked for. A look that
 // fails has to be taken for a message: a sleep on one that is there might have no end.
-bool may_have_message(void* socket) {
+bool may_have_input(void* socket) {
   int events = 0;
   std::size_t size = sizeof events;
   while (zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) != 0) {
@@ -50,6 +47,8 @@ bool may_have_message(void* socket) {
   }
   return (events & ZMQ_POLLIN) != 0;
 }
+
+namespace {
 
 int descriptor_of(const SleepSource& source) {
   if (source.socket == nullptr) return source.fd;
@@ -60,22 +59,25 @@ int descriptor_of(const SleepSource& source) {
 
 }  // namespace
 
-void sleep_on(std::span<SleepSource> sources, Duration timeout) {
-  std::array<pollfd, 4> items{};
-  PAWL_CHECK(sources.size() <= items.size());
+Sleep::Sleep(std::span<SleepSource> sources) : sources_(sources) {
+  PAWL_CHECK(sources.size() <= items_.size());
   for (std::size_t i = 0; i < sources.size(); ++i) {
     SleepSource& source = sources[i];
-    source.ready = source.socket != nullptr && !source.drained && may_have_message(source.socket);
-    if (source.ready) timeout = Duration::zero();
-    items[i] = {descriptor_of(source), POLLIN, 0};
+    source.ready = source.socket != nullptr && !source.drained && may_have_input(source.socket);
+    is_over_ = is_over_ || source.ready;
+    items_[i] = {descriptor_of(source), POLLIN, 0};
   }
+}
+
+void Sleep::wait(Duration timeout) {
+  if (is_over_) timeout = Duration::zero();
   const auto ms = timeout < Duration::zero() ? -1 : (timeout.count() + 999) / 1000;
   const auto ms_max = std::int64_t{std::numeric_limits<int>::max()};
   // Ended by a signal or out of memory: as if the time had passed, the caller looks again.
-  if (poll(items.data(), sources.size(), static_cast<int>(std::min<std::int64_t>(ms, ms_max))) <= 0)
-    return;
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    if (items[i].revents != 0) sources[i].ready = true;
+  const auto wait_ms = static_cast<int>(std::min<std::int64_t>(ms, ms_max));
+  if (poll(items_.data(), sources_.size(), wait_ms) <= 0) return;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (items_[i].revents != 0) sources_[i].ready = true;
   }
 }
 

@@ -79,16 +79,20 @@ std::optional<SocketFailed> Link::carry_out(PeerEffects& effects) {
   return failed;
 }
 
-void Link::await_events(Instant deadline, Instant now) {
-  Duration timeout(-1);
-  if (deadline != never) timeout = std::max(deadline - now, Duration::zero());
-  std::array<transport::SleepSource, 3> sources;
-  auto& [socket, monitor, woken] = sources;
+void Link::prepare_sleep() {
+  auto& [socket, monitor, woken] = sleep_sources_;
   socket.socket = socket_ ? socket_->handle() : nullptr;
   monitor.socket = socket_ ? socket_->monitor() : nullptr;
   monitor.drained = true;
   woken.fd = wake_.fd();
-  transport::sleep_on(sources, timeout);
+  sleep_.emplace(sleep_sources_);
+}
+
+void Link::sleep(Instant deadline, Instant now) {
+  Duration timeout(-1);
+  if (deadline != never) timeout = std::max(deadline - now, Duration::zero());
+  sleep_->wait(timeout);
+  const auto& [socket, monitor, woken] = sleep_sources_;
   monitor_ready_ = monitor_ready_ || monitor.ready;
   if (woken.ready) wake_.clear();
 }

@@ -3,6 +3,7 @@
 // carrying out of PeerEffects.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -33,15 +34,25 @@ class Link {
   // (std::invalid_argument).
   explicit Link(Options options);
 
-  // The I/O thread only ------------------------------------------------------------------------
+  // One thread at a time -----------------------------------------------------------------------
   // The next message, of at most `socket_reads_max` a turn.
   bool receive(WireMessage& message);
   // Has the connection broken?
   bool broken();
   // What went wrong with the sends, if anything did.
   std::optional<SocketFailed> carry_out(PeerEffects& effects);
-  void await_events(Instant deadline, Instant now);
+  // There is input, or may be: see transport::Sleep.
+  bool may_have_input() const { return socket_ && transport::may_have_input(socket_->handle()); }
+  void prepare_sleep();
   void close(int linger_ms);
+
+  // The I/O thread only ------------------------------------------------------------------------
+  // After prepare_sleep(); touches no socket.
+  void sleep(Instant deadline, Instant now);
+  void await_events(Instant deadline, Instant now) {
+    prepare_sleep();
+    sleep(deadline, now);
+  }
 
   // Any thread ---------------------------------------------------------------------------------
   void wake() const { wake_.signal(); }
@@ -60,6 +71,8 @@ class Link {
   bool unused_ = true;         // the first socket has not been asked for yet
   bool is_lost_ = false;       // a loss was told, and nothing better since
   transport::WakeUp wake_;
+  std::array<transport::SleepSource, 3> sleep_sources_;
+  std::optional<transport::Sleep> sleep_;
   std::shared_ptr<CallbackGate> gate_ = std::make_shared<CallbackGate>();
   std::atomic<ConnectionState> state_{ConnectionState::connecting};
 };

@@ -3,6 +3,7 @@
 #include <pawl/producer.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <stdexcept>
 #include <thread>
 
@@ -20,6 +21,8 @@ namespace {
 
 // What one turn reads before it looks at anything else.
 constexpr int socket_reads_max = 256;
+// Messages that come at shorter intervals go together.
+constexpr Duration together_within = std::chrono::microseconds(50);
 // For BYE; what is unconfirmed was waited for before.
 constexpr int linger_ms = 200;
 
@@ -85,7 +88,7 @@ class Producer::Shell {
 
   Receipt send(Bytes meta, Bytes body, std::uint64_t sequence) {
     peer::Outbox::Added added = outbox_.add(meta, body, sequence);
-    if (added.wake) link_.wake();
+    if (added.wake) send_or_wake();
     return std::move(added.receipt);
   }
 
@@ -101,7 +104,9 @@ class Producer::Shell {
 
  private:
   void run();
-  void turn();
+  bool turn(Instant now);
+  void send_or_wake();
+  bool send_now(Instant now);
   void publish(const peer::ProducerEffects& effects);
   void die(const std::string& why);
 
@@ -109,10 +114,15 @@ class Producer::Shell {
   peer::Link link_;
   peer::Outbox outbox_;
 
-  // The I/O thread's own.
+  // The I/O thread's own, but while it sleeps: then a caller of send() may have them for a moment.
+  std::mutex turn_mutex_;
   peer::ProducerMachine machine_;
   std::optional<peer::SocketFailed> failed_;
   bool left_ = false;
+  peer::ProducerEffects left_over_;   // of a caller's: for the I/O thread to carry out
+  std::exception_ptr out_of_memory_;  // a caller's: the I/O thread is to end
+  Instant wakes_at_ = never;          // the I/O thread, by itself
+  Instant sent_at_{};                 // when a caller did so last
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -127,17 +137,30 @@ class Producer::Shell {
 
 void Producer::Shell::run() {
   try {
-    while (!left_) turn();
+    for (;;) {
+      const Instant now = peer::read_clock();
+      {
+        const std::lock_guard lock(turn_mutex_);
+        const bool may_sleep = turn(now);
+        if (left_) return;
+        if (!may_sleep) continue;
+        wakes_at_ = machine_.next_deadline();
+        link_.prepare_sleep();
+      }
+      link_.sleep(wakes_at_, now);
+      outbox_.awake();
+    }
   } catch (const std::exception& e) {
     die(e.what());
   }
 }
 
-// See the top of session_machine.hpp; this is the only function that does anything.
-void Producer::Shell::turn() {
-  const Instant now = peer::read_clock();
+// See the top of session_machine.hpp; this is the only function that does anything, and send_now()
+// a small part of it. True: nothing is to be done before something happens.
+bool Producer::Shell::turn(Instant now) {
+  if (out_of_memory_) std::rethrow_exception(out_of_memory_);
   const bool established = machine_.session().established();
-  peer::ProducerEffects effects;
+  peer::ProducerEffects effects = std::exchange(left_over_, {});
   WireMessage message;
   for (int i = 0; i < socket_reads_max && link_.receive(message); ++i) {
     machine_.apply(peer::Received{std::move(message)}, now, effects);
@@ -150,7 +173,7 @@ void Producer::Shell::turn() {
     const std::lock_guard lock(mutex_);
     leaving = leaving_;
   }
-  for (peer::Given& given : outbox_.take(machine_.quiet() || leaving)) {
+  for (peer::Given& given : outbox_.take(machine_.takes_crumbs() || leaving)) {
     machine_.apply(std::move(given), now, effects);
   }
   if (leaving) {
@@ -161,10 +184,40 @@ void Producer::Shell::turn() {
   machine_.tick(now, effects);
   failed_ = link_.carry_out(effects.peer);
   publish(effects);
-  if (left_) return link_.close(established ? linger_ms : 0);
-  if (failed_ || !outbox_.may_sleep(machine_.quiet())) return;
-  link_.await_events(machine_.next_deadline(), now);
-  outbox_.awake();
+  if (left_) link_.close(established ? linger_ms : 0);
+  return !left_ && !failed_ && outbox_.may_sleep(machine_.takes_crumbs());
+}
+
+// The I/O thread sleeps, and a message is to go. To wake a thread takes longer than to send, so the
+// caller sends; but not when messages come so fast that some would go together, and never does it
+// wait for the I/O thread.
+void Producer::Shell::send_or_wake() {
+  const std::unique_lock lock(turn_mutex_, std::try_to_lock);
+  if (!lock || !send_now(peer::read_clock())) link_.wake();
+}
+
+// False: the I/O thread has something to do.
+bool Producer::Shell::send_now(Instant now) {
+  if (left_ || failed_ || !machine_.is_open() || now >= wakes_at_) return false;
+  if (now - std::exchange(sent_at_, now) < together_within) return false;
+  try {
+    peer::ProducerEffects effects;
+    for (peer::Given& given : outbox_.take(machine_.takes_crumbs())) {
+      machine_.apply(std::move(given), now, effects);
+    }
+    machine_.tick(now, effects);
+    // Callbacks are the I/O thread's.
+    if (!effects.answers.empty() || !effects.peer.events.empty() || !effects.peer.logs.empty()) {
+      left_over_ = std::move(effects);
+      return false;
+    }
+    failed_ = link_.carry_out(effects.peer);
+  } catch (const std::exception&) {
+    out_of_memory_ = std::current_exception();
+    return false;
+  }
+  return !failed_ && machine_.next_deadline() >= wakes_at_ && !link_.may_have_input() &&
+         outbox_.may_sleep(machine_.takes_crumbs());
 }
 
 void Producer::Shell::publish(const peer::ProducerEffects& effects) {
@@ -186,6 +239,10 @@ void Producer::Shell::publish(const peer::ProducerEffects& effects) {
 
 // Out of memory, most likely: nothing can be promised any more, so nothing is.
 void Producer::Shell::die(const std::string& why) {
+  {
+    const std::lock_guard lock(turn_mutex_);
+    left_ = true;
+  }
   link_.log(LogLevel::error, "the producer's I/O thread ended: " + why);
   outbox_.refuse(Code::gone, why);
   outbox_.abandon();

@@ -70,14 +70,19 @@ class ProducerMachine {
   void tick(Instant now, ProducerEffects& effects);
   Instant next_deadline() const;
 
-  // Nothing is unconfirmed: a chunk that is not full may as well go now.
+  // Nothing is unconfirmed.
   bool quiet() const { return batches_.empty(); }
+  // So little is under way that a chunk which is not full may as well go now.
+  bool takes_crumbs() const { return batches_.size() < crumbs_max; }
   bool is_open() const { return epoch_ != 0 && opened_; }
   const SessionMachine& session() const { return session_; }
   std::uint64_t next_sequence() const { return next_sequence_; }
   void check_invariants() const;
 
  private:
+  // One alone, and whatever comes within a round trip waits for its end. More than four, and a busy
+  // producer's chunks become smaller than they need be.
+  static constexpr std::size_t crumbs_max = 4;
   struct Segment {
     std::uint32_t first = 0;  // index in the batch
     std::uint32_t count = 0;

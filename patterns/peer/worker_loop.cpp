@@ -93,7 +93,7 @@ void WorkerLoop::turn() {
   // After what came before the break: a GOAWAY says more than the break does.
   if (link_.broken()) failed_ = SocketFailed{"the connection broke"};
   if (failed_) machine_.apply(*std::exchange(failed_, std::nullopt), now, effects);
-  const Bench::Work work = bench_->take_work();
+  Bench::Work work = bench_->take_work();
   take_reports(now, work, effects);
   sample(now, effects);
   recall(now, effects);
@@ -112,8 +112,8 @@ void WorkerLoop::turn() {
   bench_->awake();
 }
 
-void WorkerLoop::take_reports(Instant now, const Bench::Work& work, WorkerEffects& effects) {
-  for (const WorkerEvent& event : work.events) machine_.apply(event, now, effects);
+void WorkerLoop::take_reports(Instant now, Bench::Work& work, WorkerEffects& effects) {
+  for (WorkerEvent& event : work.events) machine_.apply(std::move(event), now, effects);
   for (const LeaseRef& lease : work.done) {
     learn_pace(*lease);
     finish_hand(*lease, now, effects);

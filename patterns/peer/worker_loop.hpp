@@ -41,7 +41,7 @@ class WorkerLoop {
   // worker_loop.cpp
   void run();
   void turn();
-  void take_reports(Instant now, const Bench::Work& work, WorkerEffects& effects);
+  void take_reports(Instant now, Bench::Work& work, WorkerEffects& effects);
   void finish_hand(detail::Lease& lease, Instant now, WorkerEffects& effects);
   void take_away(detail::Lease& lease, std::uint32_t keep, Instant now, WorkerEffects& effects);
   void sample(Instant now, WorkerEffects& effects);

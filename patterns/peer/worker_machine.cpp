@@ -24,7 +24,7 @@ void WorkerMachine::apply(WorkerEvent event, Instant now, WorkerEffects& effects
   if (auto* received = std::get_if<Received>(&event)) {
     on_received(std::move(*received), now, effects);
   } else if (auto* finished = std::get_if<Finished>(&event)) {
-    on_finished(*finished);
+    on_finished(std::move(*finished));
   } else if (auto* begun = std::get_if<Begun>(&event)) {
     on_begun(*begun, now);
   } else if (auto* untouched = std::get_if<Untouched>(&event)) {
@@ -237,7 +237,7 @@ std::optional<Hand> WorkerMachine::start(std::uint32_t messages_max, Instant now
   in_hand_ += count;
   counts_.started += count;
   const std::uint64_t id = next_hand_++;
-  hands_.emplace(id, InHand{run, {{0, count, {}}}, {}});
+  hands_.emplace_hint(hands_.end(), id, InHand{run, {{0, count, {}}}, {}});
   return Hand{id, std::move(run)};
 }
 

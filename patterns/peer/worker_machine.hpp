@@ -203,8 +203,8 @@ class WorkerMachine {
   void grant(WorkerEffects& effects);
 
   // worker_settling_machine.cpp
-  void on_finished(const Finished& finished);
-  std::uint32_t close_spans(InHand& hand, const Finished& finished);
+  void on_finished(Finished finished);
+  std::uint32_t close_spans(InHand& hand, Finished finished);
   void on_extend(const Extend& extend, Instant now);
   void on_settled(const protocol::Settled& settled);
   void count_settled(const Record& record, const protocol::Settled& settled);

@@ -57,18 +57,34 @@ std::vector<Held> WorkerMachine::merged(std::vector<Held> list) const {
   return result;
 }
 
-void WorkerMachine::on_finished(const Finished& finished) {
+void WorkerMachine::on_finished(Finished finished) {
   may_grow_ = true;
   const auto at = hands_.find(finished.hand);
-  const std::uint32_t settled = at == hands_.end() ? 0 : close_spans(at->second, finished);
-  counts_.stale += finished.count - settled;
+  const std::uint32_t count = finished.count;
+  const std::uint32_t settled =
+      at == hands_.end() ? 0 : close_spans(at->second, std::move(finished));
+  counts_.stale += count - settled;
   if (at == hands_.end() || !at->second.open.empty()) return;
   bytes_at_hand_ -= at->second.run.chunk.size;
   hands_.erase(at);
 }
 
 // Takes the range out of the open spans and makes rows of it. Returns how many messages were open.
-std::uint32_t WorkerMachine::close_spans(InHand& hand, const Finished& finished) {
+std::uint32_t WorkerMachine::close_spans(InHand& hand, Finished finished) {
+  const Run& run = hand.run;
+  if (Span& front = hand.open.front();
+      front.first == finished.first && front.count >= finished.count && finished.count > 0) {
+    add_row({finished.verb,
+             run.lease,
+             {run.lane, run.offset + finished.first, finished.count},
+             finished.delay_ms,
+             std::move(finished.reason)});
+    front.first += finished.count;
+    front.count -= finished.count;
+    if (front.count == 0) hand.open.erase(hand.open.begin());
+    in_hand_ -= finished.count;
+    return finished.count;
+  }
   std::vector<Span> rest;
   std::uint32_t closed = 0;
   for (const Span& span : hand.open) {
@@ -80,8 +96,8 @@ std::uint32_t WorkerMachine::close_spans(InHand& hand, const Finished& finished)
     }
     closed += end - first;
     add_row({finished.verb,
-             hand.run.lease,
-             {hand.run.lane, hand.run.offset + first, end - first},
+             run.lease,
+             {run.lane, run.offset + first, end - first},
              finished.delay_ms,
              finished.reason});
     if (first > span.first) rest.push_back({span.first, first - span.first, {}});
@@ -152,10 +168,14 @@ protocol::Settle::Row WorkerMachine::on_wire(const Row& row) {
 // Neighbours with the same outcome become one row: a thousand acks in a run are one.
 void WorkerMachine::send_settles(WorkerEffects& effects) {
   if (rows_.empty()) return;
-  std::stable_sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) {
-    return std::tuple(a.lease, a.range.lane, a.range.offset) <
-           std::tuple(b.lease, b.range.lane, b.range.offset);
-  });
+  // In the order of lease, lane and offset, and what is equal in that of their coming. Rows are
+  // large, so their places are sorted.
+  std::vector<std::tuple<std::uint64_t, std::uint32_t, std::uint64_t, std::size_t>> order;
+  order.reserve(rows_.size());
+  for (const Row& row : rows_) {
+    order.emplace_back(row.lease, row.range.lane, row.range.offset, order.size());
+  }
+  std::sort(order.begin(), order.end());
   Record record;
   std::size_t bytes = 0;
   const auto flush = [&] {
@@ -164,7 +184,8 @@ void WorkerMachine::send_settles(WorkerEffects& effects) {
     records_.push_back(std::exchange(record, {}));
     bytes = 0;
   };
-  for (Row& row : rows_) {
+  for (const auto& place : order) {
+    Row& row = rows_[std::get<3>(place)];
     Row* last = record.rows.empty() ? nullptr : &record.rows.back();
     if (last != nullptr && last->verb == row.verb && is_plain(row.verb) &&
         last->lease == row.lease && last->range.lane == row.range.lane &&

@@ -2,6 +2,7 @@
 // The producer against a hub in this process: absent, full, restarted, and gone for good.
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <thread>
@@ -94,6 +95,38 @@ TEST_CASE("G6 a producer that reached its window fails, waits, or blocks, as it 
     producer.close(100ms);
     blocked.join();
   }
+}
+
+TEST_CASE(
+    "G4 callers that send now and then send themselves: in order, and nothing waits for a beat") {
+  const Hub hub{{.endpoints = {"inproc://calm"}}};
+  Producer producer{{.endpoint = "inproc://calm", .queue = "q"}};
+  REQUIRE(producer.wait_open(10s));
+  constexpr int callers = 3, round_trips = 200;
+  std::atomic<int> confirmed = 0;
+  const auto begun = std::chrono::steady_clock::now();
+  std::vector<std::thread> threads;
+  for (int caller = 0; caller < callers; ++caller) {
+    threads.emplace_back([&, caller] {
+      for (int i = 0; i < round_trips; ++i) {
+        // Two at once: the second finds the first under way, or waits with the I/O thread.
+        producer.send(std::to_string(caller) + ' ' + std::to_string(2 * i));
+        const Receipt last =
+            producer.send(std::to_string(caller) + ' ' + std::to_string(2 * i + 1));
+        if (last.wait_for(30s).confirmed()) ++confirmed;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(confirmed == callers * round_trips);
+  // A wake-up that is lost costs up to a beat of seconds: a few hundred of them would be seen.
+  CHECK(std::chrono::steady_clock::now() - begun < 30s);
+  std::vector<int> next(callers, 0);
+  for (const std::string& body : everything_in("inproc://calm", "q")) {
+    const auto space = body.find(' ');
+    CHECK(std::stoi(body.substr(space + 1)) == next.at(std::stoul(body.substr(0, space)))++);
+  }
+  CHECK(next == std::vector<int>(callers, 2 * round_trips));
 }
 
 TEST_CASE("a demanded durability that the hub cannot give is refused for good") {

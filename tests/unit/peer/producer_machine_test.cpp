@@ -106,6 +106,19 @@ TEST_CASE("several chunks are under way at once, and confirms may come in pieces
   CHECK(p.give(1) == Lines{"SEND 7+1 floor 5"});
 }
 
+TEST_CASE("a producer takes chunks that are not full while few are under way") {
+  Producing p;
+  p.open();
+  for (int given = 0; given < 4; ++given) {
+    CHECK(p.machine.takes_crumbs());
+    p.give(1);
+  }
+  CHECK_FALSE(p.machine.takes_crumbs());
+  p.confirm(1, 1, 0);
+  CHECK(p.machine.takes_crumbs());
+  CHECK_FALSE(p.machine.quiet());
+}
+
 TEST_CASE("G6 a chunk larger than the credit goes out in parts as credit comes") {
   Producing p;
   p.open(4);
