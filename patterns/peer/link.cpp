@@ -79,7 +79,7 @@ std::optional<SocketFailed> Link::carry_out(PeerEffects& effects) {
   return failed;
 }
 
-void Link::prepare_sleep() {
+void Link::prepare_to_wait() {
   auto& [socket, monitor, woken] = sleep_sources_;
   socket.socket = socket_ ? socket_->handle() : nullptr;
   monitor.socket = socket_ ? socket_->monitor() : nullptr;
@@ -88,7 +88,7 @@ void Link::prepare_sleep() {
   sleep_.emplace(sleep_sources_);
 }
 
-void Link::sleep(Instant deadline, Instant now) {
+void Link::wait(Instant deadline, Instant now) {
   Duration timeout(-1);
   if (deadline != never) timeout = std::max(deadline - now, Duration::zero());
   sleep_->wait(timeout);

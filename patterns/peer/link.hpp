@@ -43,15 +43,15 @@ class Link {
   std::optional<SocketFailed> carry_out(PeerEffects& effects);
   // There is input, or may be: see transport::Sleep.
   bool may_have_input() const { return socket_ && transport::may_have_input(socket_->handle()); }
-  void prepare_sleep();
+  void prepare_to_wait();
   void close(int linger_ms);
 
   // The I/O thread only ------------------------------------------------------------------------
-  // After prepare_sleep(); touches no socket.
-  void sleep(Instant deadline, Instant now);
+  // After prepare_to_wait(); touches no socket.
+  void wait(Instant deadline, Instant now);
   void await_events(Instant deadline, Instant now) {
-    prepare_sleep();
-    sleep(deadline, now);
+    prepare_to_wait();
+    wait(deadline, now);
   }
 
   // Any thread ---------------------------------------------------------------------------------

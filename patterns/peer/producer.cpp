@@ -145,9 +145,9 @@ void Producer::Shell::run() {
         if (left_) return;
         if (!may_sleep) continue;
         wakes_at_ = machine_.next_deadline();
-        link_.prepare_sleep();
+        link_.prepare_to_wait();
       }
-      link_.sleep(wakes_at_, now);
+      link_.wait(wakes_at_, now);
       outbox_.awake();
     }
   } catch (const std::exception& e) {

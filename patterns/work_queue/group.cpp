@@ -77,8 +77,7 @@ std::optional<HubTime> Group::next_due() const {
 }
 
 const FailingMessage* Group::record_of(std::uint64_t offset) const {
-  const auto record = failing_.find(offset);
-  return record == failing_.end() ? nullptr : &record->second;
+  return failing_.find(offset);
 }
 
 void Group::on_moved(std::uint64_t offset) {
@@ -271,10 +270,10 @@ void Group::finish_if_done(Chunks::iterator chunk) {
 }
 
 Group::Record& Group::record(std::uint64_t offset) {
-  const auto [at, made] = failing_.try_emplace(offset);
-  if (made) failing_bytes_ += counted_bytes(at->second);
-  if (keeps_rows_ && !std::exchange(at->second.is_dirty, true)) dirty_records_.push_back(offset);
-  return at->second;
+  const auto [record, made] = failing_.try_emplace(offset);
+  if (made) failing_bytes_ += counted_bytes(record);
+  if (keeps_rows_ && !std::exchange(record.is_dirty, true)) dirty_records_.push_back(offset);
+  return record;
 }
 
 void Group::add_failure(FailingMessage& record, FailureKind kind, std::string_view reason,
@@ -285,11 +284,11 @@ void Group::add_failure(FailingMessage& record, FailureKind kind, std::string_vi
 }
 
 void Group::forget_record(std::uint64_t offset) {
-  const auto record = failing_.find(offset);
-  if (record == failing_.end()) return;
-  failing_bytes_ -= counted_bytes(record->second);
-  if (record->second.has_row) gone_records_.push_back(offset);
-  failing_.erase(record);
+  const Record* record = failing_.find(offset);
+  if (record == nullptr) return;
+  failing_bytes_ -= counted_bytes(*record);
+  if (record->has_row) gone_records_.push_back(offset);
+  failing_.erase(offset);
 }
 
 // Takes a message with a record out of the index of the state it is leaving: that of its run, which

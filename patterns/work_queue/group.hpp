@@ -22,11 +22,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <pawl/policy.hpp>
 
+#include "core/offset_map.hpp"
 #include "core/protocol/messages.hpp"
 #include "core/store/store.hpp"
 #include "core/time.hpp"
@@ -238,7 +238,7 @@ class Group {
   std::set<std::uint64_t> suspects_;
   std::set<std::uint64_t> dying_;
   std::vector<Due> due_;  // a heap; who is delayed leaves it only when its time has come
-  std::unordered_map<std::uint64_t, Record> failing_;  // by offset
+  OffsetMap<Record> failing_;
   std::size_t failing_bytes_ = 0;
 
   std::map<LeaseId, Lease> leases_;

@@ -51,10 +51,11 @@ std::string Group::digest() const {
     text += " lease" + number(id) + number(lease.holder.session) + number(lease.holder.number) +
             number(lease.held) + '\n';
   }
-  const std::map<std::uint64_t, Record> failing(failing_.begin(), failing_.end());
-  for (const auto& [offset, record] : failing) {
+  std::string rows;
+  failing_.for_each_in_order([&](std::uint64_t offset, const Record& record) {
     text += " failing" + number(offset) + ':' + describe(record) + '\n';
-  }
+    if (record.has_row) rows += number(offset);
+  });
   std::vector<Due> due = due_;
   std::sort(due.rbegin(), due.rend(), Due::comes_later);
   for (const Due& next : due) {
@@ -62,11 +63,7 @@ std::string Group::digest() const {
   }
   text += " rows";
   for (const std::uint64_t offset : chunk_rows_) text += number(offset);
-  text += " /";
-  for (const auto& [offset, record] : failing) {
-    if (record.has_row) text += number(offset);
-  }
-  return text + '\n';
+  return text + " /" + rows + '\n';
 }
 
 void Group::check_invariants() const {
@@ -104,7 +101,8 @@ void Group::check_invariants() const {
     PAWL_CHECK(due.is_alone == failing_.at(due.offset).must_be_alone());
   }
   std::size_t bytes = 0;
-  for (const auto& [offset, record] : failing_) bytes += counted_bytes(record);
+  failing_.for_each_in_order(
+      [&](std::uint64_t, const Record& one) { bytes += counted_bytes(one); });
   PAWL_CHECK(bytes == failing_bytes_);
   check_leases();
 }
@@ -123,7 +121,7 @@ void Group::check_chunk(const ActiveChunk& chunk) const {
                           !before->single && !run.single;
     PAWL_CHECK(!joinable);
     const std::uint64_t offset = chunk.ref.offset + run.first;
-    PAWL_CHECK(!run.single || failing_.count(offset) == 1);  // and there are no others: in_runs
+    PAWL_CHECK(!run.single || failing_.has(offset));  // and there are no others: in_runs
     if (run.state == RunState::suspect) PAWL_CHECK(run.single && suspects_.count(offset) == 1);
     if (run.state == RunState::dying) PAWL_CHECK(run.single && dying_.count(offset) == 1);
     if (run.state == RunState::delayed) PAWL_CHECK(run.single);

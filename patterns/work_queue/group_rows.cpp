@@ -36,15 +36,14 @@ void Group::write_rows(Commit& commit) {
   }
   dirty_chunks_.clear();
   for (const std::uint64_t offset : dirty_records_) {
-    const auto found = failing_.find(offset);
-    if (found == failing_.end()) continue;  // gone since, with or without a row
-    Record& record = found->second;
-    record.is_dirty = false;
-    record.has_row = true;
+    Record* record = failing_.find(offset);
+    if (record == nullptr) continue;  // gone since, with or without a row
+    record->is_dirty = false;
+    record->has_row = true;
     commit.puts.push_back(
-        {Space::state, records::failure_key(log_, offset), records::encode(record)});
+        {Space::state, records::failure_key(log_, offset), records::encode(*record)});
     // The row has it, and nothing changes a message that rests.
-    if (record.due == rests_forever) record.history = {};
+    if (record->due == rests_forever) record->history = {};
   }
   dirty_records_.clear();
   for (const std::uint64_t offset : gone_records_) {
@@ -86,14 +85,14 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
 
 std::vector<SessionId> Group::holders_alone() const {
   std::vector<SessionId> sessions;
-  for (const auto& [offset, record] : failing_) {
-    if (!record.must_be_alone()) continue;
+  failing_.for_each_in_order([&](std::uint64_t offset, const Record& record) {
+    if (!record.must_be_alone()) return;
     const auto chunk = std::prev(active_.upper_bound(offset));
     const Run* run =
         chunk->second.runs.find(static_cast<std::uint32_t>(offset - chunk->second.ref.offset));
-    if (run == nullptr || run->state != RunState::leased) continue;
+    if (run == nullptr || run->state != RunState::leased) return;
     sessions.push_back(leases_.at(run->lease).holder.session);
-  }
+  });
   return sessions;
 }
 
@@ -107,7 +106,7 @@ void Group::restore(const records::CountersRow& row) {
 void Group::restore(std::uint64_t offset, FailingMessage record) {
   failing_bytes_ += counted_bytes(record);
   if (record.due == rests_forever) record.history = {};
-  failing_.emplace(offset, Record{std::move(record), true, false});
+  failing_.try_emplace(offset, Record{std::move(record), true, false});
 }
 
 void Group::restore(const records::ActiveRow& row) {
