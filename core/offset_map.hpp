@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// OffsetMap: values by offset, found by hash. Whoever walks over it does so in the order of offsets:
-// nothing that a machine says or writes can hang on a hash.
+// OffsetMap: values by offset, found by hash. Whoever walks over it does so in the order of
+// offsets: nothing that a machine says or writes can hang on a hash.
 #pragma once
 
 #include <algorithm>
