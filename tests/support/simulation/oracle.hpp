@@ -121,6 +121,9 @@ class Oracle {
     std::uint32_t nacked = 0, rejected = 0, died_alone = 0, timed_out = 0;
     bool is_lost() const { return confirmed && processed == 0 && !dead_offset; }
     std::uint32_t failures() const { return nacked + rejected + died_alone + timed_out; }
+    // With handlers that died since: a hub that still hears what they sent before may say that they
+    // are late.
+    std::vector<Instant> died_since{};
     std::optional<std::uint32_t> suspect_since{};  // in losses of the hub
     std::uint32_t nacked_attempt = 0;              // the last nack was of this attempt
     std::uint64_t nacked_lease = 0;  // and lease: what came under an older one says nothing of it
@@ -187,8 +190,8 @@ class Oracle {
   void check_attempt(const std::string& body, Message& message, const Handed& what, Instant now);
   void check_backoff(const std::string& body, const Message& message, const Handed& what,
                      Instant now);
-  bool held_too_long(const Held& held, Instant now) const;
-  std::uint32_t possible_timeouts(std::uint64_t offset, Instant now) const;
+  bool took_too_long(Instant since, Instant now) const;
+  std::uint32_t possible_timeouts(const Message& message, std::uint64_t offset, Instant now) const;
   bool blame_what_nobody_saw(Message& message);
   static bool is_settled(const Session& session, const Held& held, std::uint64_t offset);
   static bool may_be_blamed(const Session& session, const Held& held, std::size_t open);

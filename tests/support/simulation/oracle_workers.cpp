@@ -21,9 +21,9 @@ Duration shortest_backoff(const Backoff& backoff, std::uint32_t failures) {
 }  // namespace
 
 // Also what a worker that stands still was about to answer: its hub may have given it up.
-bool Oracle::held_too_long(const Held& held, Instant now) const {
+bool Oracle::took_too_long(Instant since, Instant now) const {
   const Duration limit = expected_.policy.handler_timeout;
-  return limit > Duration{} && now - held.since >= limit - limit / 10;
+  return limit > Duration{} && now - since >= limit - limit / 10;
 }
 
 // The hub blames a message for a death only if its worker held nothing else, as the hub sees it:
@@ -68,11 +68,14 @@ std::uint32_t Oracle::possible_deaths(const std::string& body, std::uint64_t off
   return count;
 }
 
-std::uint32_t Oracle::possible_timeouts(std::uint64_t offset, Instant now) const {
-  std::uint32_t count = 0;
+std::uint32_t Oracle::possible_timeouts(const Message& message, std::uint64_t offset,
+                                        Instant now) const {
+  auto count = static_cast<std::uint32_t>(
+      std::count_if(message.died_since.begin(), message.died_since.end(),
+                    [&](Instant since) { return took_too_long(since, now); }));
   for (const auto& [name, session] : sessions_) {
     const auto held = session.held.find(offset);
-    if (held != session.held.end() && held_too_long(held->second, now)) ++count;
+    if (held != session.held.end() && took_too_long(held->second.since, now)) ++count;
   }
   return count;
 }
@@ -92,7 +95,7 @@ void Oracle::handed(const std::string& worker, const std::string& body, Handed w
   check_order(worker, body, what);
   if (what.is_taken) session.sent_alone.erase(body);  // else it is alone with it for its hub
   const auto held = session.held.find(what.offset);
-  if (held != session.held.end() && held_too_long(held->second, now)) ++message.timed_out;
+  if (held != session.held.end() && took_too_long(held->second.since, now)) ++message.timed_out;
   session.held.insert_or_assign(what.offset, Held{&message, now, what.attempt, what.lease,
                                                   power_losses_, what.is_taken, false});
   check_one_holder(worker, what.offset, now);
@@ -122,7 +125,8 @@ void Oracle::check_attempt(const std::string& body, Message& message, const Hand
     complain("G3 " + said + " of " + std::to_string(expected_.policy.max_attempts));
   }
   std::uint32_t seen = message.failures() + unseen_deaths(message) +
-                       possible_deaths(body, what.offset) + possible_timeouts(what.offset, now);
+                       possible_deaths(body, what.offset) +
+                       possible_timeouts(message, what.offset, now);
   while (what.attempt - 1 > seen && blame_what_nobody_saw(message)) ++seen;
   if (what.attempt - 1 > seen) {
     complain("G3 " + said + ", but only " + std::to_string(seen) + " failures could be seen");
@@ -140,7 +144,7 @@ void Oracle::check_backoff(const std::string& body, const Message& message, cons
   if (expected_.wall_jumps || message.nacked_attempt == 0) return;
   if (what.attempt != message.nacked_attempt + 1 || what.lease < message.nacked_lease) return;
   if (message.failures() != message.failures_then) return;
-  if (possible_timeouts(what.offset, now) > 0) return;
+  if (possible_timeouts(message, what.offset, now) > 0) return;
   if (message.nacked_at <= stood_still_until_ + expected_.drain_max) return;  // within one drain
   const Duration least =
       shortest_backoff(expected_.policy.backoff, message.nacked_attempt) - expected_.drain_max;
@@ -160,7 +164,7 @@ void Oracle::answered_one(const std::string& worker, const protocol::Settle::Row
   if (found->second.lease != row.lease) return;
   Held& held = found->second;
   tell(name_at(offset), worker + " answers " + std::to_string(static_cast<int>(verb)) + " (verb)");
-  if (held_too_long(held, now)) ++held.message->timed_out;
+  if (took_too_long(held.since, now)) ++held.message->timed_out;
   if (verb == protocol::Verb::extend) {
     held.since = now;
     return;
@@ -211,7 +215,11 @@ void Oracle::session_lost(const std::string& worker, Instant now) {
   std::size_t open = 0;
   for (auto& [offset, held] : session.held) {
     open += held.is_answered ? 0 : 1;
-    if (!held_too_long(held, now) || is_settled(session, held, offset)) continue;
+    if (is_settled(session, held, offset)) continue;
+    if (!took_too_long(held.since, now)) {
+      held.message->died_since.push_back(held.since);
+      continue;
+    }
     ++held.message->timed_out;  // for a hub that never heard the answer, too
     if (held.is_answered) continue;
     session.is_uncertain = true;  // the hub may have taken others away from it
@@ -297,7 +305,8 @@ void Oracle::found_dead(const std::string& body, std::uint64_t dead_offset, cons
     break;
   }
   // Its worker may hold it still, and not know better.
-  const std::uint32_t possible = message.offset ? possible_timeouts(*message.offset, now) : 0;
+  const std::uint32_t possible =
+      message.offset ? possible_timeouts(message, *message.offset, now) : 0;
   if (timeouts > message.timed_out + possible) complain("G3 " + counts + "nobody took that long");
   const bool drops = expected_.policy.overflow == Overflow::drop_oldest;
   if (overflows > 0 && !drops) complain("G3 " + counts + "dropped by a queue that drops nothing");
