@@ -24,6 +24,11 @@ void release(Lease* lease) noexcept {
 namespace peer {
 namespace {
 
+// A thread that takes the I/O thread's turns does one thing after the other. It is worth it while
+// messages come one by one and its handler is soon done: else the two would rather run at once.
+constexpr std::uint32_t calm_messages_max = 16;
+constexpr std::int64_t calm_us_max = 500;
+
 std::int64_t now_us() {
   return read_clock().time_since_epoch().count();
 }
@@ -45,9 +50,45 @@ void Bench::wake_locked() {
   wake_();
 }
 
-void Bench::start_waking(std::function<void()> wake) {
+void Bench::start_waking(std::function<void()> wake, Turns* turns) {
   const std::lock_guard lock(mutex_);
   wake_ = std::move(wake);
+  turns_ = turns;
+}
+
+bool Bench::has_staged() const {
+  const std::lock_guard lock(mutex_);
+  return !staged_.empty();
+}
+
+// Not when there is more to do than one thread would, nor for who would miss its threads' work
+// while a handler runs.
+bool Bench::may_take_turns() const {
+  return turns_ != nullptr && is_calm_ && options_.threads == 1 && demand_.threads == 1 &&
+         !demand_.batching && !demand_.pulling && awaiting_.empty();
+}
+
+// Gives the lock up meanwhile. False: not taken.
+bool Bench::take_turn(std::unique_lock<std::mutex>& lock, Instant until) {
+  Turns& turns = *turns_;
+  ++in_turns_;
+  has_turns_ = true;
+  lock.unlock();
+  const bool taken = turns.take_turn(until);
+  lock.lock();
+  if (!taken) has_turns_ = false;
+  if (--in_turns_ == 0) turned_.notify_all();
+  return taken;
+}
+
+void Bench::give_back_turns(std::unique_lock<std::mutex>& lock) {
+  if (!std::exchange(has_turns_, false) || turns_ == nullptr) return;
+  Turns& turns = *turns_;
+  ++in_turns_;
+  lock.unlock();
+  turns.give_back_turns();
+  lock.lock();
+  if (--in_turns_ == 0) turned_.notify_all();
 }
 
 void Bench::poke() {
@@ -77,7 +118,8 @@ void Bench::enter() {
 }
 
 void Bench::leave(const Runners& runners) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  give_back_turns(lock);
   --demand_.threads;
   if (!runners.ended || demand_.threads > 0 || demand_.pulls > 0 || watched_) return;
   demand_.wanted = demand_.pulling = demand_.batching = false;
@@ -96,11 +138,24 @@ bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock, Runners& runners) 
       tell_all_locked();
       return false;
     }
+    const bool may_end_idle = options_.idle_exit > std::chrono::milliseconds::zero();
+    const Instant idle_at = may_end_idle ? std::max(active_at_ + options_.idle_exit,
+                                                    read_clock() + std::chrono::milliseconds(1))
+                                         : never;
+    if (may_take_turns()) {
+      ++demand_.threads_idle;
+      const bool taken = take_turn(lock, idle_at);
+      --demand_.threads_idle;
+      if (taken) continue;
+      is_calm_ = false;  // there are none any more
+    } else if (has_turns_) {
+      give_back_turns(lock);
+      continue;  // the lock was given up
+    }
     ++demand_.threads_idle;
     wake_locked();
-    if (options_.idle_exit > std::chrono::milliseconds::zero()) {
-      handed_.wait_until(lock, steady(std::max(active_at_ + options_.idle_exit,
-                                               read_clock() + std::chrono::milliseconds(1))));
+    if (may_end_idle) {
+      handed_.wait_until(lock, steady(idle_at));
     } else {
       handed_.wait(lock);
     }
@@ -113,12 +168,16 @@ LeaseRef Bench::exchange(Runners& runners, LeaseRef done) {
   std::unique_lock lock(mutex_);
   if (done) {
     done->done_us = now;
-    done_messages_ += std::max(done->cursor.begun(), 1U);
+    const std::uint32_t begun = std::max(done->cursor.begun(), 1U);
+    is_calm_ = begun <= calm_messages_max && now - done->taken_us.load() <= calm_us_max;
+    done_messages_ += begun;
     if (!closed_) done_.push_back(std::move(done));
     --demand_.busy;
     if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
-    // Small hands (retries come one by one) are told of together; the last at hand at once.
-    if (staged_.size() <= 1 || done_messages_ >= hand_messages_) wake_locked();
+    // Small hands (retries come one by one) are told of together; the last at hand at once, unless
+    // this thread is about to take the I/O thread's turn.
+    const bool sees_to_it = staged_.empty() && may_take_turns();
+    if (!sees_to_it && (staged_.size() <= 1 || done_messages_ >= hand_messages_)) wake_locked();
   }
   if (!wait_for_hand(lock, runners)) return {};
   LeaseRef next = std::move(staged_.front());
@@ -219,8 +278,10 @@ void Bench::retire() {
   std::deque<LeaseRef> staged;
   std::vector<LeaseRef> done;
   LeaseRef pulled;
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   closed_ = true;
+  turned_.wait(lock, [this] { return in_turns_ == 0; });  // woken by the end of the I/O thread
+  turns_ = nullptr;
   wake_ = [] {};
   staged.swap(staged_);
   done.swap(done_);

@@ -116,6 +116,18 @@ namespace pawl::peer {
 
 using detail::LeaseRef;
 
+// The I/O thread's work, for the one handler thread that waits for a hand: it is done by who is
+// awake anyway, and a message that comes wakes one thread, not two (docs/decisions/0004).
+class Turns {
+ public:
+  virtual ~Turns() = default;
+  // One turn, and unless it has staged something, a sleep until something happens or `until`.
+  // False: there will be none any more. Without a lock of the bench.
+  virtual bool take_turn(Instant until) = 0;
+  // The I/O thread has it all again.
+  virtual void give_back_turns() = 0;
+};
+
 class Bench : public std::enable_shared_from_this<Bench> {
  public:
   // Those that are in run() and run_batch() at the same time: what ends one ends all.
@@ -197,7 +209,9 @@ class Bench : public std::enable_shared_from_this<Bench> {
   void stage(std::vector<LeaseRef> hands, bool quietly, std::uint32_t hand_messages);
   // Ends the I/O thread's sleep.
   void poke();
-  void start_waking(std::function<void()> wake);
+  // `turns` is used until retire().
+  void start_waking(std::function<void()> wake, Turns* turns = nullptr);
+  bool has_staged() const;
   void refuse(const Fault& fault);
   // No report matters any more.
   void close();
@@ -224,6 +238,9 @@ class Bench : public std::enable_shared_from_this<Bench> {
   void post_resumption(std::size_t count);
   bool reject_if_malformed_locked(Delivery& delivery, std::uint32_t index);
   bool wait_for_hand(std::unique_lock<std::mutex>& lock, Runners& runners);
+  bool may_take_turns() const;
+  bool take_turn(std::unique_lock<std::mutex>& lock, Instant until);
+  void give_back_turns(std::unique_lock<std::mutex>& lock);
   void wake_locked();
 
   const WorkerOptions options_;
@@ -232,8 +249,13 @@ class Bench : public std::enable_shared_from_this<Bench> {
   std::condition_variable handed_;     // run and run_batch wait here
   std::condition_variable pulled_in_;  // receive waits here
   std::function<void()> wake_;
-  bool sleeping_ = false;  // the I/O thread
-  bool dirty_ = false;     // something happened since its last look
+  Turns* turns_ = nullptr;
+  std::uint32_t in_turns_ = 0;      // threads that are within
+  std::condition_variable turned_;  // none is
+  bool has_turns_ = false;          // a handler thread has them
+  bool is_calm_ = true;             // the last hand was small, and worked off in no time
+  bool sleeping_ = false;           // the I/O thread
+  bool dirty_ = false;              // something happened since its last look
 
   std::deque<LeaseRef> staged_;
   std::vector<WorkerEvent> events_;

@@ -52,8 +52,9 @@ bool Link::receive(WireMessage& message) {
 
 bool Link::broken() {
   // Seldom without a word from the sleep: whoever is always busy does not sleep.
-  if (!socket_ || (!monitor_ready_ && ++unasked_ < monitor_unasked_max)) return false;
-  monitor_ready_ = false;
+  const bool is_told = monitor_ready_.load(std::memory_order_relaxed);
+  if (!socket_ || (!is_told && ++unasked_ < monitor_unasked_max)) return false;
+  monitor_ready_.store(false, std::memory_order_relaxed);
   unasked_ = 0;
   return socket_->disconnected();
 }
@@ -79,21 +80,23 @@ std::optional<SocketFailed> Link::carry_out(PeerEffects& effects) {
   return failed;
 }
 
-void Link::prepare_to_wait() {
-  auto& [socket, monitor, woken] = sleep_sources_;
+void Link::prepare(Wait& wait, int other_fd) const {
+  auto& [socket, monitor, woken, other] = wait.sources;
   socket.socket = socket_ ? socket_->handle() : nullptr;
   monitor.socket = socket_ ? socket_->monitor() : nullptr;
   monitor.drained = true;
   woken.fd = wake_.fd();
-  sleep_.emplace(sleep_sources_);
+  other.fd = other_fd;
+  wait.sleep.emplace(wait.sources);
 }
 
-void Link::wait(Instant deadline, Instant now) {
+void Link::carry_out(Wait& wait, Instant deadline, Instant now) {
   Duration timeout(-1);
   if (deadline != never) timeout = std::max(deadline - now, Duration::zero());
-  sleep_->wait(timeout);
-  const auto& [socket, monitor, woken] = sleep_sources_;
-  monitor_ready_ = monitor_ready_ || monitor.ready;
+  wait.sleep->wait(timeout);
+  const auto& [socket, monitor, woken, other] = wait.sources;
+  if (monitor.ready) monitor_ready_.store(true, std::memory_order_relaxed);
+  wait.was_woken = woken.ready;
   if (woken.ready) wake_.clear();
 }
 

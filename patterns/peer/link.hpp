@@ -43,16 +43,18 @@ class Link {
   std::optional<SocketFailed> carry_out(PeerEffects& effects);
   // There is input, or may be: see transport::Sleep.
   bool may_have_input() const { return socket_ && transport::may_have_input(socket_->handle()); }
-  void prepare_to_wait();
+  // A wait in two steps, see transport::Sleep; stays where it is made.
+  struct Wait {
+    std::array<transport::SleepSource, 4> sources;
+    std::optional<transport::Sleep> sleep;
+    bool was_woken = false;  // by wake(), which is over now
+  };
+  // `other_fd` (-1: none) ends it, too.
+  void prepare(Wait& wait, int other_fd = -1) const;
   void close(int linger_ms);
 
-  // The I/O thread only ------------------------------------------------------------------------
-  // After prepare_to_wait(); touches no socket.
-  void wait(Instant deadline, Instant now);
-  void await_events(Instant deadline, Instant now) {
-    prepare_to_wait();
-    wait(deadline, now);
-  }
+  // Whoever has prepared it --------------------------------------------------------------------
+  void carry_out(Wait& wait, Instant deadline, Instant now);
 
   // Any thread ---------------------------------------------------------------------------------
   void wake() const { wake_.signal(); }
@@ -66,13 +68,11 @@ class Link {
 
   Options options_;
   std::optional<transport::DealerSocket> socket_;
-  bool monitor_ready_ = true;  // it may tell of a broken connection
-  int unasked_ = 0;            // turns since it was last looked at
-  bool unused_ = true;         // the first socket has not been asked for yet
-  bool is_lost_ = false;       // a loss was told, and nothing better since
+  std::atomic<bool> monitor_ready_{true};  // it may tell of a broken connection
+  int unasked_ = 0;                        // turns since it was last looked at
+  bool unused_ = true;                     // the first socket has not been asked for yet
+  bool is_lost_ = false;                   // a loss was told, and nothing better since
   transport::WakeUp wake_;
-  std::array<transport::SleepSource, 3> sleep_sources_;
-  std::optional<transport::Sleep> sleep_;
   std::shared_ptr<CallbackGate> gate_ = std::make_shared<CallbackGate>();
   std::atomic<ConnectionState> state_{ConnectionState::connecting};
 };

@@ -137,6 +137,7 @@ class Producer::Shell {
 
 void Producer::Shell::run() {
   try {
+    peer::Link::Wait wait;
     for (;;) {
       const Instant now = peer::read_clock();
       {
@@ -145,9 +146,9 @@ void Producer::Shell::run() {
         if (left_) return;
         if (!may_sleep) continue;
         wakes_at_ = machine_.next_deadline();
-        link_.prepare_to_wait();
+        link_.prepare(wait);
       }
-      link_.wait(wakes_at_, now);
+      link_.carry_out(wait, wakes_at_, now);
       outbox_.awake();
     }
   } catch (const std::exception& e) {

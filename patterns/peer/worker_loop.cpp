@@ -58,7 +58,7 @@ WorkerLoop::WorkerLoop(WorkerOptions options)
              options_.log}),
       bench_(std::make_shared<Bench>(options_, link_.shared_gate())),
       machine_(machine_options(options_), random_seed()) {
-  bench_->start_waking([this] { link_.wake(); });
+  bench_->start_waking([this] { link_.wake(); }, this);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -68,9 +68,33 @@ WorkerLoop::~WorkerLoop() {
 
 void WorkerLoop::run() {
   try {
-    while (!left_) turn();
-    return;
+    Link::Wait wait;
+    for (;;) {
+      if (!may_drive()) {
+        if (wait.was_woken) link_.wake();  // it was meant for who drives
+        wait.was_woken = false;
+        park();
+        continue;
+      }
+      const Instant now = read_clock();
+      Instant deadline{};
+      {
+        const std::lock_guard lock(turn_mutex_);
+        if (handler_drives_) continue;
+        if (failure_) std::rethrow_exception(failure_);
+        if (left_) return;
+        bench_->awake();  // not before: a handler thread that drives may be asleep
+        const bool may_sleep = turn(now);
+        if (left_) return;
+        if (!may_sleep) continue;
+        deadline = std::min(machine_.next_deadline(), next_sample(now));
+        link_.prepare(wait, handler_late_.fd());
+      }
+      link_.carry_out(wait, deadline, now);
+    }
   } catch (const std::exception& e) {
+    const std::lock_guard driving(turn_mutex_);
+    left_ = true;
     link_.log(LogLevel::error, std::string("the worker's I/O thread ended: ") + e.what());
     bench_->refuse({Code::gone, e.what()});
   }
@@ -80,9 +104,78 @@ void WorkerLoop::run() {
   changed_.notify_all();
 }
 
-// See the top of worker_machine.hpp; this is the only function that does anything.
-void WorkerLoop::turn() {
+// The I/O thread drives, or does so again.
+bool WorkerLoop::may_drive() {
+  const std::lock_guard lock(turn_mutex_);
+  if (is_handling_ && (handler_late_.take_passed() || is_leaving())) {
+    handler_late_.clear();
+    handler_drives_ = is_handling_ = false;
+  }
+  return !handler_drives_;
+}
+
+bool WorkerLoop::is_leaving() const {
+  const std::lock_guard lock(mutex_);
+  return leaving_;
+}
+
+void WorkerLoop::park() {
+  std::array<transport::SleepSource, 2> sources{transport::SleepSource{.fd = handler_late_.fd()},
+                                                transport::SleepSource{.fd = unpark_.fd()}};
+  transport::sleep_on(sources, Duration(-1));
+  unpark_.clear();
+}
+
+// A handler thread. What it throws is the I/O thread's to tell.
+bool WorkerLoop::take_turn(Instant until) {
+  Link::Wait wait;
   const Instant now = read_clock();
+  Instant deadline{};
+  {
+    const std::lock_guard lock(turn_mutex_);
+    if (std::exchange(is_handling_, false)) handler_late_.clear();
+    if (left_ || failure_) {
+      handler_drives_ = false;
+      unpark_.signal();
+      return false;
+    }
+    handler_drives_ = true;
+    bool may_sleep = false;
+    try {
+      may_sleep = turn(now);
+    } catch (const std::exception&) {
+      failure_ = std::current_exception();
+    }
+    if (left_ || failure_) {
+      handler_drives_ = false;
+      unpark_.signal();
+      link_.wake();  // if it is not parked yet
+      return false;
+    }
+    if (bench_->has_staged()) {
+      is_handling_ = true;
+      handler_late_.set(handler_soon);
+      return true;
+    }
+    if (!may_sleep) return true;
+    deadline = std::min({machine_.next_deadline(), next_sample(now), until});
+    link_.prepare(wait);
+  }
+  link_.carry_out(wait, deadline, now);
+  bench_->awake();
+  return true;
+}
+
+void WorkerLoop::give_back_turns() {
+  const std::lock_guard lock(turn_mutex_);
+  if (std::exchange(is_handling_, false)) handler_late_.clear();
+  if (!std::exchange(handler_drives_, false)) return;
+  unpark_.signal();
+}
+
+// See the top of worker_machine.hpp; this is the only function that does anything. True: nothing is
+// to be done before something happens.
+bool WorkerLoop::turn(Instant now) {
   const bool established = machine_.session().established();
   WorkerEffects effects;
   again_ = false;
@@ -106,10 +199,8 @@ void WorkerLoop::turn() {
   failed_ = link_.carry_out(effects.peer);
   if (!left_) stage(now, work.demand, effects);
   publish(work.demand);
-  if (left_) return link_.close(established ? linger_ms : 0);
-  if (failed_ || again_ || !bench_->may_sleep()) return;
-  link_.await_events(std::min(machine_.next_deadline(), next_sample(now)), now);
-  bench_->awake();
+  if (left_) link_.close(established ? linger_ms : 0);
+  return !left_ && !failed_ && !again_ && bench_->may_sleep();
 }
 
 void WorkerLoop::take_reports(Instant now, Bench::Work& work, WorkerEffects& effects) {
@@ -242,10 +333,7 @@ Instant WorkerLoop::next_sample(Instant now) const {
 }
 
 void WorkerLoop::leave(Instant now, WorkerEffects& effects) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!leaving_) return;
-  }
+  if (!is_leaving()) return;
   bench_->close();
   CloseResult result;
   for (const auto& range : machine_.open_ranges()) {
@@ -309,6 +397,7 @@ CloseResult WorkerLoop::end(Instant deadline) {
     changed_.notify_all();
   }
   bench_->poke();
+  unpark_.signal();
   thread_.join();
   bench_->retire();
   link_.gate().shut(deadline);

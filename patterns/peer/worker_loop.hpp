@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,16 +12,18 @@
 
 #include <pawl/worker.hpp>
 
+#include "core/transport/timer.hpp"
+#include "core/transport/wake_up.hpp"
 #include "patterns/peer/bench.hpp"
 #include "patterns/peer/link.hpp"
 #include "patterns/peer/worker_machine.hpp"
 
 namespace pawl::peer {
 
-class WorkerLoop {
+class WorkerLoop : private Turns {
  public:
   explicit WorkerLoop(WorkerOptions options);
-  ~WorkerLoop();
+  ~WorkerLoop() override;
 
   const std::shared_ptr<Bench>& bench() const { return bench_; }
   const Link& link() const { return link_; }
@@ -40,7 +43,12 @@ class WorkerLoop {
 
   // worker_loop.cpp
   void run();
-  void turn();
+  bool turn(Instant now);
+  bool take_turn(Instant until) override;
+  void give_back_turns() override;
+  bool may_drive();
+  bool is_leaving() const;
+  void park();
   void take_reports(Instant now, Bench::Work& work, WorkerEffects& effects);
   void finish_hand(detail::Lease& lease, Instant now, WorkerEffects& effects);
   void take_away(detail::Lease& lease, std::uint32_t keep, Instant now, WorkerEffects& effects);
@@ -64,7 +72,17 @@ class WorkerLoop {
   Link link_;
   std::shared_ptr<Bench> bench_;
 
-  // The I/O thread's own.
+  // Who drives: the I/O thread; or a handler thread whenever it waits for a hand, while the I/O
+  // thread is parked. Should its handler take long, the I/O thread drives again.
+  static constexpr Duration handler_soon = std::chrono::milliseconds(1);
+  std::mutex turn_mutex_;
+  bool handler_drives_ = false;
+  bool is_handling_ = false;  // the handler thread that drives; until `handler_late_` passes
+  transport::Timer handler_late_;
+  transport::WakeUp unpark_;
+  std::exception_ptr failure_;  // of a handler thread's turn: the I/O thread is to end
+
+  // Of who drives, under turn_mutex_.
   WorkerMachine machine_;
   std::vector<LeaseRef> active_;     // hands that the machine has, oldest first
   std::uint32_t hand_messages_ = 1;  // as many as are worked off in about hand_time

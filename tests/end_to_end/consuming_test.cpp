@@ -84,6 +84,30 @@ TEST_CASE("G1 every way to consume works off everything, once") {
   CHECK(end.progress.acked == 2000);
 }
 
+TEST_CASE("messages that come one by one are handled at once, after quick handlers and slow ones") {
+  const Hub hub{{.endpoints = {"inproc://one-by-one"}, .timing = quick}};
+  Notes handled;
+  Consumer consumer("handler", {.endpoint = "inproc://one-by-one", .queue = "work"},
+                    [&](const Delivery& delivery) {
+                      // Long enough for the I/O thread to be needed meanwhile.
+                      if (handled.all().size() % 7 == 6) Latch().wait(3ms);
+                      handled.add(std::string(delivery.text()));
+                    });
+  Producer producer{{.endpoint = "inproc://one-by-one", .queue = "work"}};
+  const auto begun = std::chrono::steady_clock::now();
+  constexpr std::size_t count = 400;
+  for (std::size_t i = 0; i < count; ++i) {
+    producer.send(std::to_string(i));
+    REQUIRE(handled.wait_count(i + 1));
+  }
+  // A wake-up that is lost costs a beat, 100 ms; a hundred of them would be seen.
+  CHECK(std::chrono::steady_clock::now() - begun < 10s);
+  const CloseResult closed = consumer.close(10s);
+  CHECK(closed.clean);
+  CHECK(closed.progress.acked == count);
+  CHECK(handled.all().size() == count);
+}
+
 TEST_CASE("G2 an outcome after the handler time-out is stale, and somebody else's counts") {
   const std::string way = GENERATE(from_range(ways()));
   INFO(way);

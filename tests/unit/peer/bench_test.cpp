@@ -2,7 +2,9 @@
 // The bench without an I/O thread: the test stages hands and says what is believed.
 #include "patterns/peer/bench.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "patterns/peer/clock.hpp"
 #include "patterns/peer/handling.hpp"
@@ -156,4 +158,86 @@ TEST_CASE("run and run_batch of one worker at once are refused") {
   CHECK_THROWS_WITH(s.bench->begin_run(true), Catch::Contains("use two workers"));
   s.bench->end_run(runners->number, RunEnd::counted);
   CHECK_NOTHROW(s.bench->begin_run(true));
+}
+
+namespace {
+
+// Stages what it was told to, one entry a turn, and then ends the run.
+struct ScriptedTurns final : Turns {
+  explicit ScriptedTurns(Staged& owner) : staged(owner) {}
+  bool take_turn(Instant) override {
+    ++taken;
+    if (next == script.size()) {
+      staged.bench->end(RunEnd::stopped);
+    } else {
+      staged.stage(script[next++]);
+    }
+    return true;
+  }
+  void give_back_turns() override { ++given_back; }
+
+  Staged& staged;
+  std::vector<std::uint32_t> script;
+  std::size_t next = 0;
+  int taken = 0, given_back = 0;
+};
+
+struct Turning : Staged {
+  explicit Turning(WorkerOptions options = {.queue = "q"}) : Staged(std::move(options)) {
+    bench->start_waking([this] { ++wakes; }, &turns);
+  }
+  ScriptedTurns turns{*this};
+};
+
+}  // namespace
+
+TEST_CASE(
+    "a handler thread that waits for its next message takes the I/O thread's turns meanwhile") {
+  Turning t;
+  t.turns.script = {1, 1, 2, 1};
+  int handled = 0;
+  CHECK(run_singly(t.bench, [&](const Delivery&) { ++handled; }) == RunEnd::stopped);
+  CHECK(handled == 5);
+  CHECK(t.turns.taken == 5);       // one for each hand, and that which ended it
+  CHECK(t.turns.given_back == 1);  // at the end
+  CHECK(t.wakes <= 2);             // for the beginning and the end
+}
+
+TEST_CASE("a handler thread gives the turns back when there is much to do, or it takes long") {
+  Turning t;
+  const bool is_slow = GENERATE(false, true);
+  t.turns.script = {is_slow ? 1U : 17U, 1U};
+  std::atomic<int> handled = 0;
+  std::thread runner([&] {
+    run_singly(t.bench, [&](const Delivery&) {
+      if (is_slow) Latch().wait(5ms);
+      ++handled;
+    });
+  });
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  const auto is_idle = [&] { return t.bench->take_work().demand.threads_idle == 1; };
+  const int all = is_slow ? 1 : 17;
+  while ((handled < all || !is_idle()) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  CHECK(handled == all);
+  CHECK(t.turns.taken == 1);
+  CHECK(t.turns.given_back == 1);
+  t.bench->end(RunEnd::stopped);  // it waits as one does that the I/O thread wakes
+  runner.join();
+  CHECK(t.turns.taken == 1);
+}
+
+TEST_CASE("several handler threads leave the turns to the I/O thread") {
+  Turning t({.queue = "q", .threads = 2});
+  std::thread runner([&] { run_singly(t.bench, [](const Delivery&) {}); });
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (t.bench->take_work().demand.threads_idle < 2 &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  CHECK(t.bench->take_work().demand.threads_idle == 2);
+  t.bench->end(RunEnd::stopped);
+  runner.join();
+  CHECK(t.turns.taken == 0);
 }

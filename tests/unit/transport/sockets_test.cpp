@@ -2,6 +2,7 @@
 #include <zmq.h>
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <optional>
 #include <string>
@@ -10,10 +11,12 @@
 #include "core/transport/context.hpp"
 #include "core/transport/dealer_socket.hpp"
 #include "core/transport/router_socket.hpp"
+#include "core/transport/timer.hpp"
 #include "core/transport/wake_up.hpp"
 
 using namespace pawl;
 using namespace pawl::transport;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -128,4 +131,22 @@ TEST_CASE("a wake-up ends a sleep and stays readable until it is cleared") {
   wake.clear();
   wake.clear();
   SUCCEED();
+}
+
+TEST_CASE("a timer ends a sleep when it passes, and not when it was set anew or cleared") {
+  const transport::Timer timer;
+  std::array<transport::SleepSource, 1> source{transport::SleepSource{.fd = timer.fd()}};
+  timer.set(1ms);
+  transport::sleep_on(source, 10s);
+  CHECK(source[0].ready);
+  timer.set(10s);  // what has passed counts no more
+  CHECK_FALSE(timer.take_passed());
+  timer.set(1ms);
+  transport::sleep_on(source, 10s);
+  CHECK(timer.take_passed());
+  CHECK_FALSE(timer.take_passed());
+  timer.set(1ms);
+  transport::sleep_on(source, 10s);
+  timer.clear();
+  CHECK_FALSE(timer.take_passed());
 }
