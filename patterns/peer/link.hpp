@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a producer's and a worker's I/O thread have in common: the socket, the sleep, and the
-// carrying out of PeerEffects.
+// What producers and workers have in common: the socket, the sleep, and the carrying out of
+// PeerEffects.
 #pragma once
 
 #include <array>

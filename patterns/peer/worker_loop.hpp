@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The worker's I/O thread: the turn around WorkerMachine. It keeps handlers fed through the bench.
+// The turn around WorkerMachine, which keeps handlers fed through the bench, and who takes it: the
+// I/O thread, or the one handler thread that has nothing else to do.
+//
+//   I/O thread: turn, sleep ... ──(a handler thread waits)──> parked
+//   handler:    turn, sleep ... a message: handler, turn, sleep ...
+//                                 └─ takes over 1 ms, or gives up waiting ──> the I/O thread again
 #pragma once
 
 #include <condition_variable>

@@ -12,8 +12,8 @@ namespace pawl {
 class Executor {
  public:
   virtual ~Executor() = default;
-  // Runs `work` later, on the executor's own thread(s); called from pawl's I/O thread, so it must
-  // neither block nor throw.
+  // Runs `work` later, on the executor's own thread(s), never within post(); called from pawl's I/O
+  // thread, or from one in run() that waits, so it must neither block nor throw.
   virtual void post(std::function<void()> work) = 0;
 };
 

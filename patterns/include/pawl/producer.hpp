@@ -9,7 +9,8 @@
 // after a lost confirm adds nothing (G5). An anonymous producer keeps G5 for its own life only; one
 // with a name keeps it across restarts too.
 //
-// Threads: every member may be called from any thread. One I/O thread owns the socket.
+// Threads: every member may be called from any thread. One I/O thread owns the socket; while it
+// sleeps, a caller of send() may send for it. That never waits, and runs none of your code.
 #pragma once
 
 #include <chrono>

@@ -8,7 +8,8 @@
 // at a time (G2); a failing one is tried again, then set aside (G3).
 //
 // Threads: every member may be called from any thread; run, run_batch, receive, poll and next may
-// be used by several threads at once. One I/O thread owns the socket and the session.
+// be used by several threads at once. One I/O thread owns the socket and the session; the only
+// thread in run() does its work while it waits for its next message.
 #pragma once
 
 #include <chrono>
