@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A deadline that ends another thread's sleep only if it passes: to set and to clear it wakes nobody.
+// A deadline that ends another thread's sleep only if it passes: to set and to clear it wakes
+// nobody.
 #pragma once
 
 #include "core/time.hpp"

@@ -64,8 +64,9 @@ bool Bench::has_staged() const {
 // Not when there is more to do than one thread would, nor for who would miss its threads' work
 // while a handler runs.
 bool Bench::may_take_turns() const {
-  return turns_ != nullptr && is_calm_ && options_.threads == 1 && demand_.threads == 1 &&
-         !demand_.batching && !demand_.pulling && awaiting_.empty();
+  return turns_ != nullptr && options_.threads == 1 && demand_.threads == 1 &&
+         worked_messages_ <= calm_messages_max && worked_us_ <= calm_us_max && !demand_.batching &&
+         !demand_.pulling && awaiting_.empty();
 }
 
 // Gives the lock up meanwhile. False: not taken.
@@ -143,11 +144,13 @@ bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock, Runners& runners) 
                                                     read_clock() + std::chrono::milliseconds(1))
                                          : never;
     if (may_take_turns()) {
+      worked_messages_ = 0;
+      worked_us_ = 0;
       ++demand_.threads_idle;
       const bool taken = take_turn(lock, idle_at);
       --demand_.threads_idle;
       if (taken) continue;
-      is_calm_ = false;  // there are none any more
+      turns_ = nullptr;  // there are none any more
     } else if (has_turns_) {
       give_back_turns(lock);
       continue;  // the lock was given up
@@ -160,6 +163,8 @@ bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock, Runners& runners) 
       handed_.wait(lock);
     }
     --demand_.threads_idle;
+    worked_messages_ = 0;
+    worked_us_ = 0;
   }
 }
 
@@ -169,7 +174,8 @@ LeaseRef Bench::exchange(Runners& runners, LeaseRef done) {
   if (done) {
     done->done_us = now;
     const std::uint32_t begun = std::max(done->cursor.begun(), 1U);
-    is_calm_ = begun <= calm_messages_max && now - done->taken_us.load() <= calm_us_max;
+    worked_messages_ += begun;
+    worked_us_ += now - done->taken_us.load();
     done_messages_ += begun;
     if (!closed_) done_.push_back(std::move(done));
     --demand_.busy;

@@ -253,9 +253,11 @@ class Bench : public std::enable_shared_from_this<Bench> {
   std::uint32_t in_turns_ = 0;      // threads that are within
   std::condition_variable turned_;  // none is
   bool has_turns_ = false;          // a handler thread has them
-  bool is_calm_ = true;             // the last hand was small, and worked off in no time
-  bool sleeping_ = false;           // the I/O thread
-  bool dirty_ = false;              // something happened since its last look
+  // What handler threads have worked off since one of them had to wait.
+  std::uint32_t worked_messages_ = 0;
+  std::int64_t worked_us_ = 0;
+  bool sleeping_ = false;  // the I/O thread
+  bool dirty_ = false;     // something happened since its last look
 
   std::deque<LeaseRef> staged_;
   std::vector<WorkerEvent> events_;
