@@ -82,8 +82,9 @@ bool Bench::take_turn(std::unique_lock<std::mutex>& lock, Instant until) {
   return taken;
 }
 
+// Not for another thread that is within: it comes out by itself, since the bench has changed.
 void Bench::give_back_turns(std::unique_lock<std::mutex>& lock) {
-  if (!std::exchange(has_turns_, false) || turns_ == nullptr) return;
+  if (in_turns_ != 0 || turns_ == nullptr || !std::exchange(has_turns_, false)) return;
   Turns& turns = *turns_;
   ++in_turns_;
   lock.unlock();
@@ -151,7 +152,7 @@ bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock, Runners& runners) 
       --demand_.threads_idle;
       if (taken) continue;
       turns_ = nullptr;  // there are none any more
-    } else if (has_turns_) {
+    } else if (has_turns_ && in_turns_ == 0) {
       give_back_turns(lock);
       continue;  // the lock was given up
     }
@@ -182,7 +183,7 @@ LeaseRef Bench::exchange(Runners& runners, LeaseRef done) {
     if (options_.idle_exit > std::chrono::milliseconds::zero()) touch_locked();
     // Small hands (retries come one by one) are told of together; the last at hand at once, unless
     // this thread is about to take the I/O thread's turn.
-    const bool sees_to_it = staged_.empty() && may_take_turns();
+    const bool sees_to_it = staged_.empty() && !over_locked() && !runners.ended && may_take_turns();
     if (!sees_to_it && (staged_.size() <= 1 || done_messages_ >= hand_messages_)) wake_locked();
   }
   if (!wait_for_hand(lock, runners)) return {};
@@ -235,6 +236,7 @@ void Bench::end_run(std::uint64_t runners, RunEnd reason) {
   if (demand_.runners != runners || runners_->ended) return;
   runners_->ended = reason;
   tell_all_locked();
+  wake_locked();  // a handler thread that drives is to come out, or not to sleep
 }
 
 void Bench::end(RunEnd reason) {
@@ -256,6 +258,7 @@ void Bench::refuse(const Fault& fault) {
     if (!refusal_) refusal_ = fault;
     resumed = serve_awaiting_locked();
     tell_all_locked();
+    wake_locked();
   }
   post_resumption(resumed);
 }

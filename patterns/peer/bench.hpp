@@ -117,7 +117,7 @@ namespace pawl::peer {
 using detail::LeaseRef;
 
 // The I/O thread's work, for the one handler thread that waits for a hand: it is done by who is
-// awake anyway, and a message that comes wakes one thread, not two (docs/decisions/0004).
+// awake anyway, and a message that comes wakes one thread, not two (docs/decisions/0005).
 class Turns {
  public:
   virtual ~Turns() = default;

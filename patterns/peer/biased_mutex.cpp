@@ -82,7 +82,8 @@ void BiasedMutex::unlock_slowly() {
 void BiasedMutex::lock_revoking() {
   mutex_.lock();
   const std::uintptr_t owner = owner_.load(std::memory_order_relaxed);
-  const bool is_ours = owner == this_thread();  // and we are not inside
+  const bool is_ours = owner == this_thread();                 // and we are not inside
+  if (is_ours) (void)inside_.load(std::memory_order_acquire);  // see lock()
   if (owner != nobody_yet && owner != nobody_ever && !is_ours) revoke();
   slow_ = true;
 }

@@ -3,6 +3,7 @@
 #include <pawl/producer.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <stdexcept>
 #include <thread>
@@ -119,10 +120,11 @@ class Producer::Shell {
   peer::ProducerMachine machine_;
   std::optional<peer::SocketFailed> failed_;
   bool left_ = false;
-  peer::ProducerEffects left_over_;   // of a caller's: for the I/O thread to carry out
-  std::exception_ptr out_of_memory_;  // a caller's: the I/O thread is to end
-  Instant wakes_at_ = never;          // the I/O thread, by itself
-  Instant sent_at_{};                 // when a caller did so last
+  std::optional<peer::ProducerEffects> left_over_;  // of a caller's: for the I/O thread
+  std::atomic<std::thread::id> driver_;  // who has them now: its log function may call send()
+  std::exception_ptr out_of_memory_;     // a caller's: the I/O thread is to end
+  Instant wakes_at_ = never;             // the I/O thread, by itself
+  Instant sent_at_{};                    // when a caller did so last
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -142,7 +144,9 @@ void Producer::Shell::run() {
       const Instant now = peer::read_clock();
       {
         const std::lock_guard lock(turn_mutex_);
+        driver_.store(std::this_thread::get_id(), std::memory_order_relaxed);
         const bool may_sleep = turn(now);
+        driver_.store({}, std::memory_order_relaxed);
         if (left_) return;
         if (!may_sleep) continue;
         wakes_at_ = machine_.next_deadline();
@@ -161,7 +165,9 @@ void Producer::Shell::run() {
 bool Producer::Shell::turn(Instant now) {
   if (out_of_memory_) std::rethrow_exception(out_of_memory_);
   const bool established = machine_.session().established();
-  peer::ProducerEffects effects = std::exchange(left_over_, {});
+  peer::ProducerEffects effects;
+  if (left_over_) effects = std::move(*left_over_);
+  left_over_.reset();
   WireMessage message;
   for (int i = 0; i < socket_reads_max && link_.receive(message); ++i) {
     machine_.apply(peer::Received{std::move(message)}, now, effects);
@@ -193,12 +199,18 @@ bool Producer::Shell::turn(Instant now) {
 // caller sends; but not when messages come so fast that some would go together, and never does it
 // wait for the I/O thread.
 void Producer::Shell::send_or_wake() {
+  if (driver_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return link_.wake();
   const std::unique_lock lock(turn_mutex_, std::try_to_lock);
-  if (!lock || !send_now(peer::read_clock())) link_.wake();
+  const bool is_done = lock && send_now(peer::read_clock());
+  if (lock) driver_.store({}, std::memory_order_relaxed);
+  if (!is_done) link_.wake();
 }
 
 // False: the I/O thread has something to do.
 bool Producer::Shell::send_now(Instant now) {
+  driver_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  // What another caller could not finish goes first.
+  if (left_over_ || out_of_memory_) return false;
   if (left_ || failed_ || !machine_.is_open() || now >= wakes_at_) return false;
   if (now - std::exchange(sent_at_, now) < together_within) return false;
   try {

@@ -171,6 +171,7 @@ void WorkerLoop::give_back_turns() {
   if (std::exchange(is_handling_, false)) handler_late_.clear();
   if (!std::exchange(handler_drives_, false)) return;
   unpark_.signal();
+  link_.wake();  // it may not be parked, but still asleep as when it drove last
 }
 
 // See the top of worker_machine.hpp; this is the only function that does anything. True: nothing is
@@ -398,6 +399,7 @@ CloseResult WorkerLoop::end(Instant deadline) {
   }
   bench_->poke();
   unpark_.signal();
+  link_.wake();
   thread_.join();
   bench_->retire();
   link_.gate().shut(deadline);

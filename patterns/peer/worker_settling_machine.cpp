@@ -33,7 +33,8 @@ bool WorkerMachine::has_hole(const Held& before, const Held& after) const {
   const auto next = std::partition_point(rows.begin(), rows.end(), [&](const auto& row) {
     return std::pair(row.lane, row.offset + row.length) <= std::pair(before.range.lane, from);
   });
-  PAWL_CHECK(next != rows.end() && next->lane == before.range.lane);  // that of `after`, or sooner
+  // That of `after`, or a sooner one; none if the hub has used the lease twice.
+  if (next == rows.end() || next->lane != before.range.lane) return true;
   return std::max(next->offset, from) < after.range.offset;
 }
 

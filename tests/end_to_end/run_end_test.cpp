@@ -2,8 +2,10 @@
 // A run that ends by itself: what the worker holds then, and that it can be used again.
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <functional>
 #include <future>
 #include <latch>
+#include <memory>
 #include <thread>
 
 #include <pawl/hub.hpp>
@@ -148,4 +150,79 @@ TEST_CASE("the end of a run leaves alone who pulls at the same time") {
   puller.join();
   REQUIRE(pulled);
   CHECK(pulled->ack());
+}
+
+namespace {
+
+std::chrono::steady_clock::duration took(const std::function<void()>& what) {
+  const auto begun = std::chrono::steady_clock::now();
+  what();
+  return std::chrono::steady_clock::now() - begun;
+}
+constexpr auto half_a_beat = 1s;  // what is waited for until a beat takes up to twice as long
+
+}  // namespace
+
+TEST_CASE("run() of a worker that is refused throws, as soon as it is known") {
+  const Hub hub{{.endpoints = {"inproc://strict"}, .queues = {{"work", {}}}, .strict = true}};
+  for (int i = 0; i < 20; ++i) {
+    Worker worker{{.endpoint = "inproc://strict", .queue = "unknown"}};
+    const auto spent = took([&] { CHECK_THROWS_AS(worker.run([](const Delivery&) {}), Refused); });
+    CHECK(spent < half_a_beat);
+  }
+}
+
+TEST_CASE("a worker whose run ended idle closes at once, whoever slept last") {
+  const Hub hub{{.endpoints = {"inproc://soon-idle"}}};
+  for (int i = 0; i < 20; ++i) {
+    send("inproc://soon-idle", 3);
+    Worker worker{{.endpoint = "inproc://soon-idle", .queue = "work", .idle_exit = 30ms}};
+    int handled = 0;
+    CHECK(worker.run([&](const Delivery&) {
+      if (++handled == 1) Latch().wait(3ms);  // the I/O thread drives, then the others' thread
+    }) == RunEnd::idle);
+    CHECK(handled == 3);
+    CHECK(took([&] { CHECK(worker.close(10s).clean); }) < half_a_beat);
+  }
+}
+
+TEST_CASE("a run that ends as counted ends without its hub") {
+  for (int i = 0; i < 10; ++i) {
+    auto hub = std::make_unique<Hub>(HubOptions{.endpoints = {"inproc://short-lived"}});
+    Worker worker{{.endpoint = "inproc://short-lived", .queue = "work", .count_max = 1}};
+    std::thread sender([] {
+      Producer producer{{.endpoint = "inproc://short-lived", .queue = "work"}};
+      CHECK(producer.send("1").wait_for(10s).confirmed());
+    });
+    const auto spent =
+        took([&] { CHECK(worker.run([&](const Delivery&) { hub.reset(); }) == RunEnd::counted); });
+    CHECK(spent < half_a_beat);
+    worker.close(0ms);  // its outcome has nobody to tell
+    sender.join();
+  }
+}
+
+TEST_CASE("a second thread may join a run whose first has the I/O thread's turns, and both leave") {
+  const Hub hub{{.endpoints = {"inproc://joined"}}};
+  Producer producer{{.endpoint = "inproc://joined", .queue = "work"}};
+  for (int round = 0; round < 20; ++round) {
+    Worker worker{{.endpoint = "inproc://joined", .queue = "work"}};
+    Notes handled;
+    const auto handle = [&](const Delivery& d) { handled.add(std::string(d.text())); };
+    std::thread first([&] { worker.run(handle); });
+    std::size_t sent = 0;
+    const auto one_by_one = [&](int count) {
+      for (int i = 0; i < count; ++i) {
+        producer.send("m");
+        REQUIRE(handled.wait_count(++sent));
+      }
+    };
+    one_by_one(5);
+    std::thread second([&] { worker.run(handle); });
+    one_by_one(5);
+    worker.stop();
+    first.join();
+    second.join();
+    CHECK(took([&] { CHECK(worker.close(10s).clean); }) < half_a_beat);
+  }
 }

@@ -241,3 +241,36 @@ TEST_CASE("several handler threads leave the turns to the I/O thread") {
   runner.join();
   CHECK(t.turns.taken == 0);
 }
+
+TEST_CASE("what ends a run ends the sleep of a handler thread that has the turns") {
+  Turning t;
+  const auto runners = t.bench->begin_run(false);
+  t.bench->take_work();
+  REQUIRE(t.bench->may_sleep());
+  SECTION("a refusal, in its own turn or another's") {
+    t.bench->refuse({Code::gone, "over"});
+  }
+  SECTION("so many messages were started") {
+    t.bench->end_run(runners->number, RunEnd::counted);
+  }
+  SECTION("stop()") {
+    t.bench->end(RunEnd::stopped);
+  }
+  CHECK(t.wakes == 1);
+  CHECK_FALSE(t.bench->may_sleep());
+}
+
+TEST_CASE("the last outcome of a run that has ended is told to the I/O thread") {
+  Turning t;
+  t.turns.script = {1};
+  t.bench->take_work();
+  run_singly(t.bench, [&](const Delivery&) {
+    t.bench->take_work();
+    t.bench->end(RunEnd::stopped);
+    t.bench->take_work();  // the I/O thread hears of that, and sleeps
+    REQUIRE(t.bench->may_sleep());
+    t.wakes = 0;
+  });
+  CHECK(t.wakes == 1);
+  CHECK(t.bench->take_work().done.size() == 1);
+}
