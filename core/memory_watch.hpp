@@ -11,20 +11,23 @@ namespace pawl {
 class MemoryWatch {
  public:
   // 0: never over.
-  explicit MemoryWatch(std::uint64_t resident_bytes_max) : bytes_max_(resident_bytes_max) {}
+  explicit MemoryWatch(std::uint64_t resident_bytes_max);
+  ~MemoryWatch();
+  MemoryWatch(const MemoryWatch&) = delete;
+  MemoryWatch& operator=(const MemoryWatch&) = delete;
 
   // True when the process is over its budget now. `accounted`: bytes that the caller knows it holds
   // and that are not to be held against the budget.
   bool is_over(Instant now, std::uint64_t accounted);
   // The next look is worth waking for: what libzmq gathers of an endless message wakes nobody.
   Instant next_look() const { return bytes_max_ == 0 ? never : next_look_; }
+  std::uint64_t resident_bytes() const;  // 0 where /proc cannot be read
 
  private:
   std::uint64_t bytes_max_;
+  int fd_;  // kept open: a look is then one system call
   std::uint64_t last_seen_ = 0;
   Instant next_look_{};
 };
-
-std::uint64_t resident_bytes();  // 0 where /proc cannot be read
 
 }  // namespace pawl
