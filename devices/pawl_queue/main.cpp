@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // pawl-queue: a hub, a configuration file and words. Exit codes: 0 stopped as asked, 1 could not
 // start or ended by itself, 2 a mistake in the command line or the configuration file.
+#include <malloc.h>
 #include <poll.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -149,10 +150,20 @@ int run(const Arguments& arguments) {
   return serve(hub, signals);
 }
 
+// Bodies are allocated by libzmq's thread and freed by whoever is done with them. With an arena for
+// each of the device's threads each keeps what it was given back: a tenth to a third more memory,
+// and not one message more a second.
+void share_arenas() {
+#ifdef __GLIBC__
+  mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   pawl::devices::open_standard_descriptors();
+  share_arenas();
   CLI::App app{"Keeps queues of messages for producers and workers.", "pawl-queue"};
   Arguments arguments;
   describe(app, arguments);
