@@ -26,12 +26,14 @@ KEPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kept.json")
 # What runs of one build differ by on a busy machine (measured at load 9: nothing; 3 %; 8 %; the
 # device 70 %, its least of three 20 %; rates twofold), and a little.
 CHUNK, MESSAGE = "hub machine: a chunk of one", "hub machine: each further message of a chunk"
-MORE = {CHUNK: 1.03, MESSAGE: 1.03, "producer": 1.08, "worker": 1.1, "device": 1.3}
+RETRY = "hub machine: a retry"
+MORE = {CHUNK: 1.03, MESSAGE: 1.03, RETRY: 1.03, "producer": 1.08, "worker": 1.1, "device": 1.3}
 RATE, RATE_LESS = "in memory / raw proxy", 0.6
 
 BYTES = 100
 FEW, MANY = 100_000, 300_000  # counted by the difference: starting up is no part of a message
 HUB_FEW, HUB_MANY, FULL = 200, 1_000, 1_024
+NACK_ONE_IN, NACK_TIMES, HUB_FAILING = 10, 2, 100
 TIMED = 1_000_000
 
 
@@ -44,16 +46,26 @@ def collected(log):
         return int(re.search(r"Collected : (\d+)", file.read()).group(1))
 
 
+def hub(rounds, chunks, pack, *options):
+    """Instructions of the hub's machine for so many chunks."""
+    log = os.path.join(rounds.folder, "hub")
+    command = [os.path.join(rounds.build, "bench/bin/bench_pawl_hub_budget"), "-", chunks, BYTES,
+               "--pack", pack, *options]
+    subprocess.run([*callgrind(log), *map(str, command)], check=True)
+    return collected(log)
+
+
 def hub_chunk(rounds, pack):
     """Instructions of one more chunk of so many messages."""
-    counts = []
-    for chunks in (HUB_FEW, HUB_MANY):
-        log = os.path.join(rounds.folder, "hub")
-        subprocess.run([*callgrind(log),
-                        os.path.join(rounds.build, "bench/bin/bench_pawl_hub_budget"), "-",
-                        str(chunks), str(BYTES), "--pack", str(pack)], check=True)
-        counts.append(collected(log))
-    return (counts[1] - counts[0]) / (HUB_MANY - HUB_FEW)
+    return (hub(rounds, HUB_MANY, pack) - hub(rounds, HUB_FEW, pack)) / (HUB_MANY - HUB_FEW)
+
+
+def hub_retry(rounds):
+    """What each retry adds: its nack, its wait, its way back and its ack."""
+    clean = hub(rounds, HUB_FAILING, FULL)
+    failing = hub(rounds, HUB_FAILING, FULL, "--nack-one-in", NACK_ONE_IN, "--nack-times",
+                  NACK_TIMES)
+    return (failing - clean) / (HUB_FAILING * FULL * NACK_TIMES / NACK_ONE_IN)
 
 
 def instructions(rounds, durable, count):
@@ -81,7 +93,7 @@ def instructions_a_message(rounds, durable):
 def measure(rounds, options):
     """{figure: its value in each round}"""
     one, full = hub_chunk(rounds, 1), hub_chunk(rounds, FULL)
-    figures = {CHUNK: [one], MESSAGE: [(full - one) / (FULL - 1)]}
+    figures = {CHUNK: [one], MESSAGE: [(full - one) / (FULL - 1)], RETRY: [hub_retry(rounds)]}
     for number in range(options.rounds):
         for durable in (False, True):
             kind = "durable" if durable else "in memory"
