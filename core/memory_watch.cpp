@@ -20,16 +20,13 @@ constexpr std::uint64_t grown_much = 8 * 1024 * 1024;
 
 }  // namespace
 
-MemoryWatch::MemoryWatch(std::uint64_t resident_bytes_max)
-    : bytes_max_(resident_bytes_max),
-      fd_(resident_bytes_max == 0 ? -1 : ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)) {}
-
 MemoryWatch::~MemoryWatch() {
   if (fd_ >= 0) ::close(fd_);
 }
 
 // "size resident ...", in pages.
-std::uint64_t MemoryWatch::resident_bytes() const {
+std::uint64_t MemoryWatch::resident_bytes() {
+  if (fd_ < 0) fd_ = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
   std::array<char, 64> text{};
   const ssize_t size = ::pread(fd_, text.data(), text.size(), 0);
   if (size <= 0) return 0;

@@ -11,7 +11,7 @@ namespace pawl {
 class MemoryWatch {
  public:
   // 0: never over.
-  explicit MemoryWatch(std::uint64_t resident_bytes_max);
+  explicit MemoryWatch(std::uint64_t resident_bytes_max) : bytes_max_(resident_bytes_max) {}
   ~MemoryWatch();
   MemoryWatch(const MemoryWatch&) = delete;
   MemoryWatch& operator=(const MemoryWatch&) = delete;
@@ -21,11 +21,11 @@ class MemoryWatch {
   bool is_over(Instant now, std::uint64_t accounted);
   // The next look is worth waking for: what libzmq gathers of an endless message wakes nobody.
   Instant next_look() const { return bytes_max_ == 0 ? never : next_look_; }
-  std::uint64_t resident_bytes() const;  // 0 where /proc cannot be read
+  std::uint64_t resident_bytes();  // 0 where /proc cannot be read
 
  private:
   std::uint64_t bytes_max_;
-  int fd_;  // kept open: a look is then one system call
+  int fd_ = -1;  // kept open: a look is then one system call
   std::uint64_t last_seen_ = 0;
   Instant next_look_{};
 };

@@ -40,6 +40,7 @@ void Bench::touch_locked() {
 }
 
 void Bench::tell_all_locked() {
+  told_ = true;
   handed_.notify_all();
   pulled_in_.notify_all();
 }
@@ -54,6 +55,11 @@ void Bench::start_waking(std::function<void()> wake, Turns* turns) {
   const std::lock_guard lock(mutex_);
   wake_ = std::move(wake);
   turns_ = turns;
+}
+
+bool Bench::is_told() const {
+  const std::lock_guard lock(mutex_);
+  return told_;
 }
 
 bool Bench::has_staged() const {
@@ -74,6 +80,7 @@ bool Bench::take_turn(std::unique_lock<std::mutex>& lock, Instant until) {
   Turns& turns = *turns_;
   ++in_turns_;
   has_turns_ = true;
+  told_ = false;
   lock.unlock();
   const bool taken = turns.take_turn(until);
   lock.lock();
@@ -152,6 +159,7 @@ bool Bench::wait_for_hand(std::unique_lock<std::mutex>& lock, Runners& runners) 
       --demand_.threads_idle;
       if (taken) continue;
       turns_ = nullptr;  // there are none any more
+      continue;          // the lock was given up
     } else if (has_turns_ && in_turns_ == 0) {
       give_back_turns(lock);
       continue;  // the lock was given up

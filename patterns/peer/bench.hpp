@@ -212,6 +212,9 @@ class Bench : public std::enable_shared_from_this<Bench> {
   // `turns` is used until retire().
   void start_waking(std::function<void()> wake, Turns* turns = nullptr);
   bool has_staged() const;
+  // Since a handler thread took the turns: something has ended, it is to come out. Asked after
+  // may_sleep(), so that who tells later wakes it.
+  bool is_told() const;
   void refuse(const Fault& fault);
   // No report matters any more.
   void close();
@@ -253,6 +256,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
   std::uint32_t in_turns_ = 0;      // threads that are within
   std::condition_variable turned_;  // none is
   bool has_turns_ = false;          // a handler thread has them
+  bool told_ = false;               // see is_told(); take_work() leaves it alone
   // What handler threads have worked off since one of them had to wait.
   std::uint32_t worked_messages_ = 0;
   std::int64_t worked_us_ = 0;

@@ -145,7 +145,13 @@ void Producer::Shell::run() {
       {
         const std::lock_guard lock(turn_mutex_);
         driver_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-        const bool may_sleep = turn(now);
+        bool may_sleep = false;
+        try {
+          may_sleep = turn(now);
+        } catch (const std::exception&) {
+          out_of_memory_ = std::current_exception();  // before a caller has the lock
+          throw;
+        }
         driver_.store({}, std::memory_order_relaxed);
         if (left_) return;
         if (!may_sleep) continue;

@@ -84,7 +84,13 @@ void WorkerLoop::run() {
         if (failure_) std::rethrow_exception(failure_);
         if (left_) return;
         bench_->awake();  // not before: a handler thread that drives may be asleep
-        const bool may_sleep = turn(now);
+        bool may_sleep = false;
+        try {
+          may_sleep = turn(now);
+        } catch (const std::exception&) {
+          failure_ = std::current_exception();  // before a handler thread has the lock
+          throw;
+        }
         if (left_) return;
         if (!may_sleep) continue;
         deadline = std::min(machine_.next_deadline(), next_sample(now));
@@ -157,7 +163,7 @@ bool WorkerLoop::take_turn(Instant until) {
       handler_late_.set(handler_soon);
       return true;
     }
-    if (!may_sleep) return true;
+    if (!may_sleep || bench_->is_told()) return true;
     deadline = std::min({machine_.next_deadline(), next_sample(now), until});
     link_.prepare(wait);
   }

@@ -274,3 +274,45 @@ TEST_CASE("the last outcome of a run that has ended is told to the I/O thread") 
   CHECK(t.wakes == 1);
   CHECK(t.bench->take_work().done.size() == 1);
 }
+
+TEST_CASE(
+    "a handler thread with the turns hears of the end, whoever has looked at the bench since") {
+  struct Refusing final : Turns {
+    explicit Refusing(Staged& owner) : staged(owner) {}
+    bool take_turn(Instant) override {
+      was_told = staged.bench->is_told();
+      // The I/O thread's last turn brings it, and the next takes the news off the bench.
+      staged.bench->refuse({Code::gone, "over"});
+      staged.bench->take_work();
+      may_sleep = staged.bench->may_sleep();
+      is_told = staged.bench->is_told();
+      return true;
+    }
+    void give_back_turns() override {}
+    Staged& staged;
+    bool was_told = true, may_sleep = false, is_told = false;
+  };
+  Staged s;
+  Refusing turns(s);
+  s.bench->start_waking([] {}, &turns);
+  run_singly(s.bench, [](const Delivery&) {});
+  CHECK_FALSE(turns.was_told);
+  CHECK(turns.may_sleep);
+  CHECK(turns.is_told);
+}
+
+TEST_CASE("a handler thread that finds no turns any more looks again whether the run is over") {
+  struct Leaving final : Turns {
+    explicit Leaving(Staged& owner) : staged(owner) {}
+    bool take_turn(Instant) override {
+      staged.bench->close();  // while nobody waits to be told
+      return false;
+    }
+    void give_back_turns() override {}
+    Staged& staged;
+  };
+  Staged s;
+  Leaving turns(s);
+  s.bench->start_waking([] {}, &turns);
+  CHECK(run_singly(s.bench, [](const Delivery&) {}) == RunEnd::closed);
+}
