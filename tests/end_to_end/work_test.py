@@ -117,8 +117,9 @@ class WorkTest(unittest.TestCase):
                 os.kill(int(slow.split()[1]), 0)
             self.assertIn("pawl work: q/0/0: attempt 1 failed: ran for 500 ms, the queue's "
                           "handler_timeout", result.stderr)
-            self.assertEqual(last_lines(result)[0],
-                             "acked 1, nacked 1, rejected 0, returned 0, stale 0")
+            # While the only handler is late and not ended yet, what else is at hand may go back.
+            self.assertRegex(last_lines(result)[0],
+                             "^acked 1, nacked 1, rejected 0, returned [01], stale 0$")
             row = rows(device)["q"]
             self.assertEqual((row["acked"], row["dead"], row["leased"]), (1, 1, 0))
             dead = self.work(device, 'echo "$PAWL_REASON"', "--count", 1, queue="q.dead")
