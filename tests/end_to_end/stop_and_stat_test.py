@@ -25,6 +25,8 @@ class Stop(harness.World):
         for _ in range(3):
             for sender in senders:
                 sender.wait_for("^confirmed", start=len(sender.lines), count=500)
+            # It was told to come again in a second; missing it twice it would be silent for a lease.
+            device.wait_row("q", lambda row: row["workers"] == 1, "the worker is there again")
             code, seconds = device.stop()
             took.append(round(seconds, 2))
             self.assertEqual(code, 0, device.process.errors)
