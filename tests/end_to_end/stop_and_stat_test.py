@@ -25,7 +25,7 @@ class Stop(harness.World):
         for _ in range(3):
             for sender in senders:
                 sender.wait_for("^confirmed", start=len(sender.lines), count=500)
-            # It was told to come again in a second; missing it twice it would be silent for a lease.
+            # Told to come again in a second, as the senders are: it may be the later of them.
             device.wait_row("q", lambda row: row["workers"] == 1, "the worker is there again")
             code, seconds = device.stop()
             took.append(round(seconds, 2))
