@@ -143,6 +143,8 @@ class Python(harness.World):
         first = self.python("worker.py", device)
         first.wait_for("^line", count=50)
         first.signal(signal.SIGSTOP)
+        # It may have stopped with nothing in hand; the hub gives it more, since it has credit.
+        device.wait_row("q", lambda row: row["leased"] > 0, "something in its hands")
         first.kill()
         second = self.python("worker.py", device, "--count", "100")
         self.assertEqual(second.wait(), 0, second.errors)
