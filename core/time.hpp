@@ -29,6 +29,10 @@ struct HubTime {
   Duration operator-(HubTime other) const { return Duration{us - other.us}; }
 };
 
+// What a row may hold: so far from the ends of its type that a span added to it stays within,
+// 146,000 years.
+inline constexpr std::int64_t hub_time_us_max = std::int64_t{1} << 62;
+
 // One turn's reading of both clocks.
 struct Now {
   Instant mono;

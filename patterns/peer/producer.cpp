@@ -122,7 +122,7 @@ class Producer::Shell {
   bool left_ = false;
   std::optional<peer::ProducerEffects> left_over_;  // of a caller's: for the I/O thread
   std::atomic<std::thread::id> driver_;  // who has them now: its log function may call send()
-  std::exception_ptr out_of_memory_;     // a caller's: the I/O thread is to end
+  std::exception_ptr failure_;           // of a caller's turn: the I/O thread is to end
   Instant wakes_at_ = never;             // the I/O thread, by itself
   Instant sent_at_{};                    // when a caller did so last
 
@@ -149,7 +149,7 @@ void Producer::Shell::run() {
         try {
           may_sleep = turn(now);
         } catch (const std::exception&) {
-          out_of_memory_ = std::current_exception();  // before a caller has the lock
+          failure_ = std::current_exception();  // before a caller has the lock
           throw;
         }
         driver_.store({}, std::memory_order_relaxed);
@@ -169,7 +169,7 @@ void Producer::Shell::run() {
 // See the top of session_machine.hpp; this is the only function that does anything, and send_now()
 // a small part of it. True: nothing is to be done before something happens.
 bool Producer::Shell::turn(Instant now) {
-  if (out_of_memory_) std::rethrow_exception(out_of_memory_);
+  if (failure_) std::rethrow_exception(failure_);
   const bool established = machine_.session().established();
   peer::ProducerEffects effects;
   if (left_over_) effects = std::move(*left_over_);
@@ -216,7 +216,7 @@ void Producer::Shell::send_or_wake() {
 bool Producer::Shell::send_now(Instant now) {
   driver_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   // What another caller could not finish goes first.
-  if (left_over_ || out_of_memory_) return false;
+  if (left_over_ || failure_) return false;
   if (left_ || failed_ || !machine_.is_open() || now >= wakes_at_) return false;
   if (now - std::exchange(sent_at_, now) < together_within) return false;
   try {
@@ -232,7 +232,7 @@ bool Producer::Shell::send_now(Instant now) {
     }
     failed_ = link_.carry_out(effects.peer);
   } catch (const std::exception&) {
-    out_of_memory_ = std::current_exception();
+    failure_ = std::current_exception();
     return false;
   }
   return !failed_ && machine_.next_deadline() >= wakes_at_ && !link_.may_have_input() &&

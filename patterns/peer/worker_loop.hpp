@@ -46,14 +46,16 @@ class WorkerLoop : private Turns {
   // have the rest of it.
   static constexpr Duration hand_late = std::chrono::milliseconds(5);
 
-  // worker_loop.cpp
+  // worker_driving.cpp
   void run();
-  bool turn(Instant now);
+  bool may_drive();
+  void park();
   bool take_turn(Instant until) override;
   void give_back_turns() override;
-  bool may_drive();
   bool is_leaving() const;
-  void park();
+
+  // worker_loop.cpp
+  bool turn(Instant now);
   void take_reports(Instant now, Bench::Work& work, WorkerEffects& effects);
   void finish_hand(detail::Lease& lease, Instant now, WorkerEffects& effects);
   void take_away(detail::Lease& lease, std::uint32_t keep, Instant now, WorkerEffects& effects);

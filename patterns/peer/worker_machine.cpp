@@ -356,7 +356,7 @@ std::vector<std::uint64_t> WorkerMachine::leases_held() const {
 }
 
 // A resume would list a range a lease, or more if its messages are not answered in their order.
-bool WorkerMachine::may_list_all() {
+bool WorkerMachine::may_list_all() const {
   std::size_t most = ready_.size() + rows_.size() + hands_.size();
   for (const Record& record : records_) most += record.rows.size();
   return most < limits::held_ranges_max || leases_held().size() < limits::held_ranges_max;

@@ -198,7 +198,7 @@ class WorkerMachine {
   std::uint64_t give_back_ready(std::uint64_t messages);
   void put_back(Run run);
   std::vector<std::uint64_t> leases_held() const;
-  bool may_list_all();
+  bool may_list_all() const;
   void remember_rows(const protocol::Deliver& deliver);
   void grant(WorkerEffects& effects);
 

@@ -6,13 +6,10 @@
 namespace pawl {
 namespace {
 
-// 146,000 years, as in every row.
-constexpr std::int64_t microseconds_max = std::int64_t{1} << 62;
-
 Failure read_failure(ByteReader& in) {
   Failure failure;
   failure.at.us = in.varint_as<std::int64_t>();
-  in.refuse_unless(failure.at.us <= microseconds_max);
+  in.refuse_unless(failure.at.us <= hub_time_us_max);
   failure.kind = static_cast<FailureKind>(in.u8());
   in.refuse_unless(failure.kind >= FailureKind::nack && failure.kind <= FailureKind::overflow);
   failure.worker = in.text();

@@ -19,8 +19,6 @@ std::optional<Row> checked(const ByteReader& in, Row row) {
   return row;
 }
 
-// So far from the ends of its type that a span added to it stays within: 146,000 years.
-constexpr std::int64_t microseconds_max = std::int64_t{1} << 62;
 // Ids are boot << 40 | counter.
 constexpr std::uint64_t boot_max = (std::uint64_t{1} << 23) - 1;
 constexpr std::uint64_t number_max = std::numeric_limits<std::int64_t>::max();
@@ -30,7 +28,7 @@ std::uint64_t time_field(HubTime time) {
 }
 std::int64_t microseconds(ByteReader& in) {
   const auto value = in.varint_as<std::int64_t>();
-  in.refuse_unless(value <= microseconds_max);
+  in.refuse_unless(value <= hub_time_us_max);
   return value;
 }
 HubTime time_field(ByteReader& in) {
