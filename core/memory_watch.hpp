@@ -19,8 +19,9 @@ class MemoryWatch {
   // True when the process is over its budget now. `accounted`: bytes that the caller knows it holds
   // and that are not to be held against the budget.
   bool is_over(Instant now, std::uint64_t accounted);
-  // The next look is worth waking for: what libzmq gathers of an endless message wakes nobody.
-  Instant next_look() const { return bytes_max_ == 0 ? never : next_look_; }
+  // When a look is due that is worth waking for: what libzmq gathers of an endless message wakes
+  // nobody. A process that is awake anyway looks more often.
+  Instant wake_by() const { return bytes_max_ == 0 ? never : wake_by_; }
   std::uint64_t resident_bytes();  // 0 where /proc cannot be read
 
  private:
@@ -28,6 +29,7 @@ class MemoryWatch {
   int fd_ = -1;  // kept open: a look is then one system call
   std::uint64_t last_seen_ = 0;
   Instant next_look_{};
+  Instant wake_by_{};
 };
 
 }  // namespace pawl

@@ -204,7 +204,7 @@ void Hub::Shell::sleep_until_needed(Now now) {
   const auto most = loop_.time_to_sleep(now);
   if (!most) return;
   Duration sleep = std::min(*most, loop_.tidy_up(now));
-  if (const Instant look = memory_watch_.next_look(); look != never) {
+  if (const Instant look = memory_watch_.wake_by(); look != never) {
     sleep = std::min(sleep, std::max(look - now.mono, Duration{}));
   }
   if (sleep == Duration::max()) sleep = Duration(-1);
