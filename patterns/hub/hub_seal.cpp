@@ -27,14 +27,13 @@ HubMachine::Sealed HubMachine::seal(Now now) {
     move_dying(queue);
   }
   const std::set<LogId> turn = std::exchange(touched_, {});
-  sealed_.clear();
   std::size_t evacuation = 0;
   for (const LogId id : turn) {
     Queue& queue = queues_.at(id);
     queue.log.seal(now.hub, next_chunk_id_, cache_, sealed.commit);
     evacuate_sparse(queue, evacuation, sealed.commit);
     drop_oldest_over_limit(queue, now);
-    sealed_.push_back(id);
+    sealed_logs_.push_back({id, queue.log.sealed_tail()});
   }
   staged_bytes_ = 0;
   for (const LogId id : turn) dispatch(queues_.at(id));
@@ -52,22 +51,29 @@ HubMachine::Sealed HubMachine::seal(Now now) {
     sealed.commit.puts.push_back({Space::state, records::hub_key(), records::encode(hub_row_)});
   }
   sealed.gated = std::exchange(gated_, {});
-  gated_bytes_ = 0;
+  sealed.bytes = bytes_of(sealed.commit) + std::exchange(gated_bytes_, 0);
+  seals_.push_back({turn.size(), hub_row_.boot << 40 | counter_, next_chunk_id_});
   touched_.merge(again_);
   again_.clear();
   return sealed;
 }
 
 void HubMachine::on_committed() {
-  for (const LogId id : sealed_) {
+  const Seal done = seals_.front();
+  seals_.pop_front();
+  ++seals_stored_;
+  for (std::size_t i = 0; i < done.logs; ++i) {
+    const auto [id, tail] = sealed_logs_.front();
+    sealed_logs_.pop_front();
     Queue& queue = queues_.at(id);
-    queue.log.on_committed(queue.log.sealed_tail());
+    queue.log.on_committed(tail);
     if (std::exchange(queue.waits_for_rows, false)) touched_.insert(id);
   }
-  sealed_.clear();
-  sending_leases_.merge(waiting_leases_);
-  waiting_leases_.clear();
-  readable_chunk_id_ = next_chunk_id_;  // ids are given in seal() only
+  while (!waiting_leases_.empty() && waiting_leases_.begin()->first < done.next_lease) {
+    sending_leases_.insert(sending_leases_.end(),
+                           waiting_leases_.extract(waiting_leases_.begin()));
+  }
+  readable_chunk_id_ = done.next_chunk_id;
 }
 
 void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {
@@ -108,7 +114,8 @@ void HubMachine::write_counters(Queue& queue, Commit& commit) {
 void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
   const std::set<std::string> written = std::exchange(queue.dirty_producers, {});
   for (const std::string& source : written) {
-    const Queue::Producer& producer = queue.producers.at(source);
+    Queue::Producer& producer = queue.producers.at(source);
+    producer.seal = seals_stored_ + seals_.size() + 1;
     commit.puts.push_back({Space::state, records::producer_key(queue.log.id(), source),
                            records::encode(producer.row)});
   }
@@ -119,10 +126,11 @@ void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
   }
   if (now_.mono < queue.next_prune) return;
   queue.next_prune = now_.mono + prune_every;
-  // Without an open handle a row is only memory: unless this commit writes it, it is in the store.
+  // Without an open handle a row is only memory, once the store can be asked for it.
   std::erase_if(queue.producers, [&](const auto& entry) {
-    return entry.second.handles == 0 && written.count(entry.first) == 0 &&
-           now_.hub - entry.second.row.last_seen > producer_idle_max;
+    const Queue::Producer& producer = entry.second;
+    return producer.handles == 0 && producer.seal <= seals_stored_ &&
+           now_.hub - producer.row.last_seen > producer_idle_max;
   });
 }
 

@@ -329,6 +329,10 @@ void HubMachine::hear(Session& session, Now now) {
 
 void HubMachine::touch(Session& session, Now now) {
   const bool is_new = session.deadline == Instant{};
+  // Beats come one a beat, so this is a worker that stood still or was cut off: its handlers' time
+  // did not run either, or it could not say so.
+  const Duration silence = now.mono - last_heard(session);
+  if (!is_new && silence > 2 * config_.timing.beat) session.oldest_since += silence;
   session.deadline = now.mono + config_.timing.lease + config_.timing.margin;
   // It may be earlier than it was: postpone() had counted on silence.
   if (is_new || session.deadline < session.indexed_deadline) index_deadline(session);

@@ -93,7 +93,8 @@ void HubMachine::note_late_outcome(Session& session, const Settle::Row& row) {
 
 // The worker itself ends a handler that takes too long; this is for one that does not. The oldest
 // message of a session is started as soon as anything is, since workers start in the order of
-// delivery; a lease and the margin more are the worker's own chance to say so first. Such a handler
+// delivery; a lease and the margin more are the worker's own chance to say so first. Time counts
+// while the worker is heard: one that stands still has no handler that runs. Such a handler
 // keeps its slot until it says something. When every slot is kept, what is left cannot have been
 // started and must not be blamed: it comes back uncounted.
 void HubMachine::check_handlers(Session& session, Now now) {
@@ -112,7 +113,8 @@ void HubMachine::check_handlers(Session& session, Now now) {
   const auto limit = queue.policy.handler_timeout;
   if (limit.count() == 0) return;
   const HubTiming& timing = config_.timing;
-  if (now.mono - session.oldest_since < limit + timing.lease + timing.margin) return;
+  const Instant lived_until = std::min(now.mono, last_heard(session));
+  if (lived_until - session.oldest_since < limit + timing.lease + timing.margin) return;
   note(LogLevel::warning, "worker \"" + session.peer + "\" has said nothing of " + queue.name +
                               "/0/" + std::to_string(offset) +
                               " for longer than its handler_timeout: it has failed");

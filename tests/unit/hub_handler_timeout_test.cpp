@@ -33,6 +33,26 @@ TEST_CASE("G3 what waits behind a handler that never ends comes back, and is not
   CHECK(other.delivered() == "a#2,b,c");
 }
 
+TEST_CASE("G2 while a worker stands still its handler's time does not run") {
+  HubTester hub(times_out(100ms));
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders", {.slots = 1});
+  p.send("a");
+  hub.turn();
+  for (int i = 0; i < 5; ++i) {
+    w.beats = false;
+    hub.advance(9s);  // it still believes in its lease, and has hardly begun
+    w.beats = true;
+    hub.advance(500ms);
+  }
+  w.beats = false;
+  hub.advance(9500ms);
+  CHECK(hub.stat("orders", "leased") == 1);
+  w.beats = true;
+  hub.advance(until_blamed + 2s);
+  CHECK(hub.stat("orders", "leased") == 0);
+}
+
 TEST_CASE("G3 what waits for a slow disk is with no handler yet, and its time does not run") {
   HubTester hub(times_out(100ms));
   auto& p = hub.producer("orders");
