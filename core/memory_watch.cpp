@@ -11,8 +11,8 @@
 namespace pawl {
 namespace {
 
-// Strangers' endless messages grow a hub by 600 MB a second and more. A look costs 2 µs, so one that
-// is awake looks every 50 ms. With the wake-up of an idle process it costs 100 µs in a virtual
+// Strangers' endless messages grow a hub by 600 MB a second and more. A look costs 2 µs, so one
+// that is awake looks every 50 ms. With the wake-up of an idle process it costs 100 µs in a virtual
 // machine: half a second between them, 12 ms of CPU a minute.
 constexpr auto look_every = std::chrono::milliseconds(50);
 constexpr auto wake_every = std::chrono::milliseconds(500);

@@ -167,11 +167,14 @@ void read_field(FieldReader& in, Deliver& deliver) {
     default: in.unknown_field();
   }
 }
-void check_whole(FieldReader& in, const Deliver&) {
+void check_whole(FieldReader& in, const Deliver& deliver) {
   in.require(0, "handle");
   in.require(1, "number");
   in.require(2, "lease");
   in.require(3, "rows");
+  if (in.good() && is_with_previous(deliver.rows.front())) {
+    in.refuse("the first row cannot be in the frame of the row before");
+  }
 }
 
 void read_field(FieldReader& in, Settle& settle) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/protocol/messages.hpp"
 
+#include <algorithm>
+
 #include "core/protocol/codec.hpp"
 
 namespace pawl::protocol {
@@ -31,7 +33,11 @@ std::string_view name_of(Command command) {
 
 std::size_t frames_expected(const Message& message) {
   if (const auto* send = std::get_if<Send>(&message)) return send->parts.size();
-  if (const auto* deliver = std::get_if<Deliver>(&message)) return deliver->rows.size();
+  if (const auto* deliver = std::get_if<Deliver>(&message)) {
+    return static_cast<std::size_t>(
+        std::count_if(deliver->rows.begin(), deliver->rows.end(),
+                      [](const Deliver::Row& row) { return !is_with_previous(row); }));
+  }
   if (const auto* reply = std::get_if<Reply>(&message)) return reply->code == Code::ok ? 1 : 0;
   return 0;
 }

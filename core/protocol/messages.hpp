@@ -183,7 +183,7 @@ struct Credit {
   bool operator==(const Credit&) const = default;
 };
 
-// One chunk frame a row, in order. All rows under one lease id.
+// Frames hold the rows' entries, in order (deliver_chunks.hpp). All rows under one lease id.
 struct Deliver {
   struct Row {
     std::uint32_t lane = 0;
@@ -200,9 +200,13 @@ struct Deliver {
   bool operator==(const Deliver&) const = default;
 };
 namespace deliver_flags {
-inline constexpr std::uint32_t redelivered = 1;  // may have been handed out before
-inline constexpr std::uint32_t alone = 2;        // suspect: nothing else is held by this session
+inline constexpr std::uint32_t redelivered = 1;    // may have been handed out before
+inline constexpr std::uint32_t alone = 2;          // suspect: nothing else is held by this session
+inline constexpr std::uint32_t with_previous = 4;  // in the frame of the row before
 }  // namespace deliver_flags
+constexpr bool is_with_previous(const Deliver::Row& row) {
+  return (row.flags & deliver_flags::with_previous) != 0;
+}
 
 struct Settle {
   struct Row {

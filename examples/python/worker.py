@@ -42,10 +42,11 @@ def serve(hub):
                 say(CREDIT, {0: 1, 1: PREFETCH, 2: ANY_SIZE})
             elif command == DELIVER:
                 got = fields[1]
-                for (lane, offset, *_), chunk in zip(fields[3], chunks):
-                    unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, max_buffer_size=0)
+                unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, max_buffer_size=0)
+                for chunk in chunks:  # together they hold the messages of the rows, in order
                     unpacker.feed(chunk)
-                    for at, (_meta, body) in enumerate(unpacker, offset):
+                for lane, offset, count, *_ in fields[3]:
+                    for at, (_meta, body) in zip(range(offset, offset + count), unpacker):
                         ready.append((fields[2], lane, at, body))
             elif command == BEAT and fields.get(1) == beats:  # our last one has come back
                 ours_since = beat_sent

@@ -147,10 +147,9 @@ void HubMachine::hand_out_suspects(Queue& queue) {
     protocol::Deliver message{handle.number, 0, next_id(), {}};
     message.rows.push_back({0, candidate->ref.offset + candidate->first, 1, candidate->attempt,
                             protocol::deliver_flags::redelivered | protocol::deliver_flags::alone});
-    std::vector<Slice> frames{cut(*body, candidate->first, 1)};
     queue.group.lease(candidate->ref, candidate->first, 1,
                       {message.lease, session.id, session.next_deliver});
-    deliver(queue, session, handle, message, frames);
+    deliver(queue, session, handle, message, {cut(*body, candidate->first, 1)});
   }
   if (queue.group.count(RunState::suspect) > 0 && !one_runs_dry && driest != nullptr) {
     queue.has_run_dry = true;
@@ -176,14 +175,12 @@ std::uint64_t HubMachine::may_hold(const Queue& queue, const Session& session,
 HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& handle,
                                     std::uint64_t messages_max) {
   protocol::Deliver message{handle.number, 0, 0, {}};
-  std::vector<Slice> frames;
   std::size_t bytes = 0;
   Filled filled = Filled::all;
   const auto send_off = [&] {
-    if (!message.rows.empty()) deliver(queue, session, handle, message, frames);
+    if (!message.rows.empty()) deliver(queue, session, handle, message, frames_.take());
     message.rows.clear();
     message.lease = 0;
-    frames.clear();
     bytes = 0;
   };
   messages_max = std::min(messages_max, may_hold(queue, session, handle));
@@ -215,7 +212,8 @@ HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& hand
     }
     message.rows.push_back({0, supply.ref.offset + supply.first, count, supply.attempt,
                             supply.fresh ? 0 : protocol::deliver_flags::redelivered});
-    frames.emplace_back(supply.body.buffer, supply.body.offset + supply.byte_offset, size);
+    frames_.add(message.rows.back(),
+                {supply.body.buffer, supply.body.offset + supply.byte_offset, size});
     queue.group.lease(supply.ref, supply.first, count,
                       {message.lease, session.id, session.next_deliver});
     (supply.fresh ? queue.fresh_cut : queue.ready_cut) = {supply.ref.chunk_id, supply.first + count,
@@ -224,7 +222,7 @@ HubMachine::Filled HubMachine::fill(Queue& queue, Session& session, Handle& hand
     handle.delivered_bytes += size;
     messages_max -= count;
     bytes += size;
-    if (frames.size() == limits::frames_max || bytes >= deliver_bytes_aim) send_off();
+    if (message.rows.size() == limits::frames_max || bytes >= deliver_bytes_aim) send_off();
   }
   send_off();
   return filled;
@@ -345,8 +343,8 @@ std::string HubMachine::read_under(std::uint64_t tag) const {
 }
 
 // A chunk may have been deleted while it was being read; nothing refers to it then, and it is not
-// asked for again. One that was not found and is wanted all the same is lost: false. So is one whose
-// id was never given out.
+// asked for again. One that was not found and is wanted all the same is lost: false. So is one
+// whose id was never given out.
 bool HubMachine::on_missing_chunk(const PendingRead& read) {
   constexpr std::size_t missed_max = 1024;  // deleted ones would stay for ever
   if (read.chunk_id >= next_chunk_id_) return false;
@@ -355,7 +353,7 @@ bool HubMachine::on_missing_chunk(const PendingRead& read) {
 }
 
 void HubMachine::deliver(Queue& queue, Session& session, Handle& handle, protocol::Deliver& message,
-                         std::vector<Slice>& frames) {
+                         std::vector<Slice> frames) {
   message.number = session.next_deliver++;
   std::uint64_t bytes = 0;
   for (const Slice& frame : frames) bytes += frame.size;
@@ -368,7 +366,6 @@ void HubMachine::deliver(Queue& queue, Session& session, Handle& handle, protoco
     handle.delivered_bytes += frames.front().size;
   }
   tell(session, message, std::move(frames));
-  frames.clear();
 }
 
 }  // namespace pawl

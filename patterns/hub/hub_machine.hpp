@@ -27,6 +27,7 @@
 #include "core/store/store.hpp"
 #include "core/time.hpp"
 #include "core/wire_message.hpp"
+#include "patterns/hub/deliver_frames.hpp"
 #include "patterns/hub/queue.hpp"
 #include "patterns/hub/session.hpp"
 #include "patterns/work_queue/chunk_cache.hpp"
@@ -147,9 +148,7 @@ class HubMachine {
   void hear(Session& session, Now now);
   void touch(Session& session, Now now);
   // Later, if nobody could be heard since.
-  Instant last_heard(const Session& session) const {
-    return session.deadline - lease_and_margin();
-  }
+  Instant last_heard(const Session& session) const { return session.deadline - lease_and_margin(); }
   void index_deadline(Session& session);
   void bind_connection(Session& session, const std::string& connection);
 
@@ -206,7 +205,7 @@ class HubMachine {
   struct PendingRead;
   bool on_missing_chunk(const PendingRead& read);
   void deliver(Queue& queue, Session& session, Handle& handle, protocol::Deliver& message,
-               std::vector<Slice>& frames);
+               std::vector<Slice> frames);
 
   // hub_dead_letters.cpp
   void move_dying(Queue& queue);
@@ -281,15 +280,15 @@ class HubMachine {
   std::map<LogId, Queue> queues_;
   std::map<std::string, LogId, std::less<>> by_name_;
   LogId next_log_ = 1;
-  std::set<LogId> touched_;    // something happened since the last seal
-  std::set<LogId> again_;      // more is to be done in the next one
+  std::set<LogId> touched_;  // something happened since the last seal
+  std::set<LogId> again_;    // more is to be done in the next one
   // What was sealed and is not yet reported as stored, oldest first.
   struct SealedLog {
     LogId log = 0;
     std::uint64_t tail = 0;
   };
   struct Seal {
-    std::size_t logs = 0;  // of sealed_logs_
+    std::size_t logs = 0;    // of sealed_logs_
     LeaseId next_lease = 0;  // all before it were granted by then
     std::uint64_t next_chunk_id = 0;
   };
@@ -302,6 +301,7 @@ class HubMachine {
   std::set<std::pair<HubTime, LogId>> due_;
   std::size_t producer_handles_ = 0;
 
+  DeliverFrames frames_;  // empty between two DELIVERs
   ChunkCache cache_;
   std::map<std::uint64_t, std::set<LogId>> wanted_chunks_;  // being read, and who waits
   std::set<std::uint64_t> missed_chunks_;  // were readable, and were not found once

@@ -70,8 +70,7 @@ void HubMachine::on_committed() {
     if (std::exchange(queue.waits_for_rows, false)) touched_.insert(id);
   }
   while (!waiting_leases_.empty() && waiting_leases_.begin()->first < done.next_lease) {
-    sending_leases_.insert(sending_leases_.end(),
-                           waiting_leases_.extract(waiting_leases_.begin()));
+    sending_leases_.insert(sending_leases_.end(), waiting_leases_.extract(waiting_leases_.begin()));
   }
   readable_chunk_id_ = done.next_chunk_id;
 }

@@ -9,6 +9,7 @@
 #include "core/codes.hpp"
 #include "core/limits.hpp"
 #include "core/protocol/codec.hpp"
+#include "core/protocol/deliver_chunks.hpp"
 
 namespace pawl::peer {
 namespace {
@@ -122,15 +123,16 @@ void WorkerMachine::on_deliver(const protocol::Deliver& deliver, std::vector<Sli
     session_.lose(now, "DELIVER " + std::to_string(got_ + 1) + " has not come", effects.peer);
     return on_ended(effects);
   }
-  if (frames.size() != deliver.rows.size()) {
+  if (frames.size() != protocol::frames_expected(deliver)) {
     session_.lose(now, "a DELIVER with another number of chunks than it says", effects.peer);
     return on_ended(effects);
   }
   got_ = deliver.number;
   if (deliver.rows.size() > 1) remember_rows(deliver);
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    take_in(deliver, deliver.rows[i], std::move(frames[i]));
-  }
+  protocol::each_chunk(deliver, frames, limits::body_bytes_max,
+                       [&](const protocol::Deliver::Row& row, Slice chunk, const Fault& fault) {
+                         take_in(deliver.lease, row, std::move(chunk), fault);
+                       });
 }
 
 void WorkerMachine::remember_rows(const protocol::Deliver& deliver) {
@@ -146,20 +148,19 @@ void WorkerMachine::remember_rows(const protocol::Deliver& deliver) {
   std::sort(rows.begin(), rows.end());
 }
 
-void WorkerMachine::take_in(const protocol::Deliver& deliver, const protocol::Deliver::Row& row,
-                            Slice chunk) {
+void WorkerMachine::take_in(std::uint64_t lease, const protocol::Deliver::Row& row, Slice chunk,
+                            const Fault& fault) {
   counts_.received += row.count;
   received_messages_ += row.count;
   received_bytes_ += chunk.size;
   const protocol::Range range{row.lane, row.offset, row.count};
-  const Fault fault = check_chunk(chunk.bytes(), row.count, limits::body_bytes_max);
   if (fault.code != Code::ok) {
-    return add_row({protocol::Verb::reject, deliver.lease, range, {}, fault.text});
+    return add_row({protocol::Verb::reject, lease, range, {}, fault.text});
   }
   bytes_at_hand_ += chunk.size;
   ready_messages_ += row.count;
-  ready_.push_back({next_order_++, deliver.lease, row.lane, row.offset, row.count, row.attempt,
-                    row.flags, std::move(chunk)});
+  ready_.push_back({next_order_++, lease, row.lane, row.offset, row.count, row.attempt, row.flags,
+                    std::move(chunk)});
 }
 
 void WorkerMachine::on_error(const protocol::Error& error, Instant now, WorkerEffects& effects) {

@@ -184,7 +184,8 @@ class WorkerMachine {
   void on_opened(const protocol::Opened& opened, WorkerEffects& effects);
   void on_deliver(const protocol::Deliver& deliver, std::vector<Slice> frames, Instant now,
                   WorkerEffects& effects);
-  void take_in(const protocol::Deliver& deliver, const protocol::Deliver::Row& row, Slice chunk);
+  void take_in(std::uint64_t lease, const protocol::Deliver::Row& row, Slice chunk,
+               const Fault& fault);
   void on_error(const protocol::Error& error, Instant now, WorkerEffects& effects);
   void on_recall(std::uint64_t messages, WorkerEffects& effects);
   void on_untouched(const Untouched& untouched);

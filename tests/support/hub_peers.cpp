@@ -5,6 +5,8 @@
 #include <stdexcept>
 
 #include "core/chunk/chunk.hpp"
+#include "core/limits.hpp"
+#include "core/protocol/deliver_chunks.hpp"
 #include "tests/support/hub_tester.hpp"
 
 namespace pawl::testing {
@@ -287,11 +289,9 @@ void TestWorker::on_message(const protocol::Message& message, const std::vector<
 
 void TestWorker::on_deliver(const protocol::Deliver& deliver, const std::vector<Slice>& frames) {
   got_ = std::max(got_, deliver.number);
-  for (std::size_t i = 0; i < deliver.rows.size(); ++i) {
-    const protocol::Deliver::Row& row = deliver.rows[i];
-    const Fault fault = check_chunk(frames[i].bytes(), row.count, 1024 * 1024);
+  const auto take = [&](const protocol::Deliver::Row& row, const Slice& chunk, const Fault& fault) {
     if (fault.code != Code::ok) throw std::runtime_error("a hub delivered: " + fault.text);
-    ChunkReader reader(frames[i].bytes());
+    ChunkReader reader(chunk.bytes());
     Entry entry;
     for (std::uint64_t offset = row.offset; reader.next(entry); ++offset) {
       Held one;
@@ -306,7 +306,8 @@ void TestWorker::on_deliver(const protocol::Deliver& deliver, const std::vector<
                       (row.flags & protocol::deliver_flags::alone ? "!" : ""));
       hands.push_back(std::move(one));
     }
-  }
+  };
+  protocol::each_chunk(deliver, frames, limits::body_bytes_max, take);
 }
 
 std::string TestWorker::delivered() {

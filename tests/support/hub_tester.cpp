@@ -116,7 +116,8 @@ bool HubTester::one_turn(bool socket_was_empty) {
   machine_->set_free_bytes(store_.free_bytes());
   machine_->tick(now_, socket_was_empty && inbox_.empty());
   seal_and_watch(out);
-  moved = moved || !out.empty() || turn_->time_to_more(now_) == Duration{} || store_.reads_held() > 0;
+  moved =
+      moved || !out.empty() || turn_->time_to_more(now_) == Duration{} || store_.reads_held() > 0;
   if (turn_->commit_under_way() && store_.commits_held() == 0) moved = true;
   std::vector<RoutedMessage> unsent;
   for (RoutedMessage& message : out) {

@@ -175,6 +175,7 @@ inline Message deliver(Random& random) {
                         static_cast<std::uint32_t>(number(random, 1, limits::chunk_messages_max)),
                         number32(random, 1), number32(random)};
   });
+  deliver.rows.front().flags &= ~deliver_flags::with_previous;
   return deliver;
 }
 

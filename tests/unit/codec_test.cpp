@@ -64,13 +64,15 @@ TEST_CASE("a beat is at most 64 bytes") {
   CHECK(encode(Beat{most, most, most, most}).size() <= 64);
 }
 
-TEST_CASE("frames follow SEND and DELIVER, one a row, and a REPLY that succeeded") {
+TEST_CASE("frames follow SEND, one a part, DELIVER, one or several rows each, and a good REPLY") {
   Send send;
   send.parts.resize(3);
   Deliver deliver;
   deliver.rows.resize(2);
   CHECK(frames_expected(send) == 3);
   CHECK(frames_expected(deliver) == 2);
+  deliver.rows[1].flags = deliver_flags::with_previous;
+  CHECK(frames_expected(deliver) == 1);
   CHECK(frames_expected(Reply{}) == 1);
   CHECK(frames_expected(Reply{1, Code::denied, "", false}) == 0);
   CHECK(frames_expected(Bye{}) == 0);

@@ -227,7 +227,8 @@ TEST_CASE("G5 a named producer goes on where its last life ended") {
   CHECK(hub.worker("orders").delivered() == "a,b,c,d");
 }
 
-TEST_CASE("G5 what is sent again adds nothing, though the first time waits for a disk for minutes") {
+TEST_CASE(
+    "G5 what is sent again adds nothing, though the first time waits for a disk for minutes") {
   HubTester hub;
   auto& p = hub.producer("orders", {.name = "importer"});
   auto& other = hub.producer("orders");

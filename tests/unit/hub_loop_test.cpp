@@ -149,7 +149,8 @@ TEST_CASE("a hub sleeps for ever only when it knows nobody, and not at all with 
   CHECK(*sleep < HubTiming{}.lease);
 }
 
-TEST_CASE("a slow disk has its next commits at once, and beyond some the next one gathers for a ms") {
+TEST_CASE(
+    "a slow disk has its next commits at once, and beyond some the next one gathers for a ms") {
   LoopTester hub(Turn::staged_bytes_max);
   for (std::size_t i = 0; i < Turn::under_way_soon_max; ++i) {
     hub.worker("w" + std::to_string(i));

@@ -122,6 +122,9 @@ header("no credit, in the widest integers",
 header("a delivery", [1, 9, {0: 1, 1: 12, 2: LEASE, 3: [[0, 40, 10, 1, 0], [0, 7, 1, 3, 1]]}],
        {"command": "DELIVER", "handle": 1, "number": 12, "lease": LEASE,
         "rows": [[0, 40, 10, 1, 0], [0, 7, 1, 3, 1]]})
+header("two rows in one frame", [1, 9, {0: 1, 1: 2, 2: 9, 3: [[0, 40, 1, 2, 1], [0, 43, 2, 3, 5]]}],
+       {"command": "DELIVER", "handle": 1, "number": 2, "lease": 9,
+        "rows": [[0, 40, 1, 2, 1], [0, 43, 2, 3, 5]]})
 header("a suspect is delivered alone", [1, 9, {0: 3, 1: 1, 2: 1, 3: [[0, 0, 1, 2, 3]]}],
        {"command": "DELIVER", "handle": 3, "number": 1, "lease": 1, "rows": [[0, 0, 1, 2, 3]]})
 header("ten acks and a nack (protocol.md, Bytes)",
@@ -243,6 +246,8 @@ bad_header("refuse with a text of 1,025 bytes", [1, 7, {0: 1, 1: [[1, 1, 200, "x
            "BAD_FRAME")
 bad_header("credit of -1", [1, 8, {0: 1, 1: -1}], "BAD_FRAME")
 bad_header("credit of 2^63", [1, 8, {0: 1, 1: 2**63}], "BAD_FRAME")
+bad_header("deliver whose first row is in the frame of the row before",
+           [1, 9, {0: 1, 1: 1, 2: 1, 3: [[0, 0, 1, 1, 4]]}], "BAD_FRAME")
 bad_header("deliver with number 0", [1, 9, {0: 1, 1: 0, 2: 1, 3: [[0, 0, 1, 1, 0]]}], "BAD_FRAME")
 bad_header("deliver with attempt 0", [1, 9, {0: 1, 1: 1, 2: 1, 3: [[0, 0, 1, 0, 0]]}], "BAD_FRAME")
 bad_header("deliver with lane 2^32", [1, 9, {0: 1, 1: 1, 2: 1, 3: [[2**32, 0, 1, 1, 0]]}],

@@ -84,10 +84,12 @@ def numbers(low, high, check):
     return check_all
 
 
-def rows(low, high, columns, defaults=(), judge=lambda row: None):
+def rows(low, high, columns, defaults=(), judge=lambda row: None, judge_all=lambda rows: None):
     def check(value):
         need(type(value) is list and low <= len(value) <= high, "not as many rows as allowed")
-        return [check_row(row) for row in value]
+        checked = [check_row(row) for row in value]
+        judge_all(checked)
+        return checked
 
     def check_row(row):
         least = len(columns) - len(defaults)
@@ -110,6 +112,10 @@ def judge_part(row):
     need(floor <= seq, "floor above seq")
     need(seq + count <= U63, "passes 2^63 - 1")
     need(lane == 0 and deliver_at == 0 and flags < 4, "reserved", "UNSUPPORTED")
+
+
+def judge_deliver(all_rows):
+    need(all_rows[0][4] & 4 == 0, "the first row has a frame of its own")
 
 
 def judge_confirm(row):
@@ -184,8 +190,8 @@ COMMANDS = {
                    Field(2, "bytes_total", ANY63, 0, always=True)]),
     9: ("DELIVER", [
         handle(), Field(1, "number", SOME63, always=True), Field(2, "lease", SOME64, always=True),
-        Field(3, "rows", rows(1, 16, [ANY32, ANY63, COUNT, SOME32, ANY32],
-                              judge=fits(1, 2)), always=True)]),
+        Field(3, "rows", rows(1, 256, [ANY32, ANY63, COUNT, SOME32, ANY32],
+                              judge=fits(1, 2), judge_all=judge_deliver), always=True)]),
     10: ("SETTLE", [
         handle(), Field(1, "number", SOME63, always=True),
         Field(2, "rows", rows(1, 1024, [uint(1, 5), SOME64, ANY32, ANY63, SOME63,

@@ -4,6 +4,7 @@
 #include "core/chunk/chunk.hpp"
 #include "core/limits.hpp"
 #include "core/protocol/codec.hpp"
+#include "core/protocol/deliver_chunks.hpp"
 #include "tests/fuzz/support/expect.hpp"
 
 namespace pawl::fuzzing {
@@ -95,11 +96,9 @@ void HubUnderFuzz::check_said(const RoutedMessage& said) {
   heard_.note(*message);
   const auto* deliver = std::get_if<protocol::Deliver>(&*message);
   if (deliver == nullptr || !trusts_rows_) return;
-  for (std::size_t i = 0; i < deliver->rows.size(); ++i) {
-    const Fault fault =
-        check_chunk(said.message.frames[i].bytes(), deliver->rows[i].count, limits::body_bytes_max);
-    EXPECT(fault.code == Code::ok);
-  }
+  protocol::each_chunk(
+      *deliver, said.message.frames, limits::body_bytes_max,
+      [](const auto&, const Slice&, const Fault& fault) { EXPECT(fault.code == Code::ok); });
 }
 
 }  // namespace pawl::fuzzing

@@ -205,7 +205,7 @@ Deliver deliver(Input& in) {
     row.offset = in.number(0, u63_most - limits::chunk_messages_max);
     row.count = static_cast<std::uint32_t>(in.number(1, limits::chunk_messages_max));
     row.attempt = number32(in, 1);
-    row.flags = static_cast<std::uint32_t>(in.pick(4));
+    row.flags = static_cast<std::uint32_t>(in.pick(message.rows.empty() ? 4 : 8));
     message.rows.push_back(row);
   }
   return message;
@@ -288,7 +288,12 @@ std::vector<Slice> any_frames(const Message& message, Input& in) {
   if (const auto* send = std::get_if<Send>(&message)) {
     for (const auto& part : send->parts) frames.push_back(any_chunk(part.count, in));
   } else if (const auto* deliver = std::get_if<Deliver>(&message)) {
-    for (const auto& row : deliver->rows) frames.push_back(any_chunk(row.count, in));
+    std::size_t count = 0;
+    for (auto row = deliver->rows.rbegin(); row != deliver->rows.rend(); ++row) {
+      count += row->count;
+      if (is_with_previous(*row)) continue;
+      frames.insert(frames.begin(), any_chunk(std::exchange(count, 0), in));
+    }
   } else if (frames_expected(message) == 1) {
     frames.push_back(any_chunk(1, in));
   }

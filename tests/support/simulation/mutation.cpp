@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/protocol/codec.hpp"
+#include "core/protocol/deliver_chunks.hpp"
 
 namespace pawl::testing {
 namespace {
@@ -79,8 +80,13 @@ void turn_round(WireMessage& message) {
   const auto* deliver = decoded ? std::get_if<protocol::Deliver>(&*decoded) : nullptr;
   if (deliver == nullptr) return;
   protocol::Deliver changed = *deliver;
+  std::vector<Slice> chunks;
+  protocol::each_chunk(*deliver, message.frames, limits::body_bytes_max,
+                       [&](const auto&, Slice chunk, const Fault&) { chunks.push_back(chunk); });
+  for (auto& row : changed.rows) row.flags &= ~protocol::deliver_flags::with_previous;
   std::reverse(changed.rows.begin(), changed.rows.end());
-  std::reverse(message.frames.begin(), message.frames.end());
+  std::reverse(chunks.begin(), chunks.end());
+  message.frames = std::move(chunks);
   message.header = protocol::encode(changed);
 }
 

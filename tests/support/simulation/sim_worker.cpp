@@ -5,6 +5,7 @@
 
 #include "core/chunk/chunk.hpp"
 #include "core/protocol/codec.hpp"
+#include "core/protocol/deliver_chunks.hpp"
 
 namespace pawl::testing {
 
@@ -75,16 +76,16 @@ void SimWorker::note_received(const WireMessage& wire, bool is_taken, Instant no
   if (settled != nullptr) oracle_.settled(name(), settled->upto, settled->exceptions);
   const auto* deliver = std::get_if<protocol::Deliver>(&*message);
   if (deliver == nullptr) return;
-  for (std::size_t i = 0; i < deliver->rows.size(); ++i) {
-    const protocol::Deliver::Row& row = deliver->rows[i];
+  const auto take = [&](const protocol::Deliver::Row& row, const Slice& chunk, const Fault&) {
     const bool redelivered = (row.flags & protocol::deliver_flags::redelivered) != 0;
-    ChunkReader reader(wire.frames.at(i).bytes());
+    ChunkReader reader(chunk.bytes());
     Entry entry;
     for (std::uint64_t offset = row.offset; reader.next(entry); ++offset) {
       oracle_.handed(name(), text_of(entry.body),
                      {deliver->lease, offset, row.attempt, redelivered, is_taken}, now);
     }
-  }
+  };
+  protocol::each_chunk(*deliver, wire.frames, limits::body_bytes_max, take);
 }
 
 void SimWorker::note_sent(const WireMessage& wire, Instant now) {

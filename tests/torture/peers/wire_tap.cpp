@@ -41,12 +41,13 @@ class Tap {
   void after_receive(zmq_msg_t* message) {
     const bool is_header = !std::exchange(receives_frames_, zmq_msg_more(message) != 0);
     if (is_header) return receives_header(bytes_of(message));
-    if (row_ < delivered_.size()) receives_chunk(delivered_[row_++], bytes_of(message));
+    if (row_ < delivered_.size()) receives_frame(bytes_of(message));
   }
 
  private:
   void sends_header(Bytes header);
   void receives_header(Bytes header);
+  void receives_frame(Bytes frame);
   void receives_chunk(const protocol::Deliver::Row& row, Bytes chunk);
 
   bool sends_frames_ = false, receives_frames_ = false;
@@ -103,6 +104,14 @@ void Tap::receives_header(Bytes header) {
     lease_ = deliver->lease;
     delivered_ = deliver->rows;
   }
+}
+
+void Tap::receives_frame(Bytes frame) {
+  do {
+    const std::size_t size = ChunkReader(frame).skip(delivered_[row_].count);
+    receives_chunk(delivered_[row_++], frame.first(size));
+    frame = frame.subspan(size);
+  } while (row_ < delivered_.size() && protocol::is_with_previous(delivered_[row_]));
 }
 
 void Tap::receives_chunk(const protocol::Deliver::Row& row, Bytes chunk) {
