@@ -7,17 +7,13 @@ void PackWriter::write_uint(std::uint64_t value) {
   if (value < 0x80) {
     byte(static_cast<unsigned>(value));
   } else if (value <= 0xff) {
-    byte(0xcc);
-    write_big_endian(value, 1);
+    write_tagged(0xcc, value, 1);
   } else if (value <= 0xffff) {
-    byte(0xcd);
-    write_big_endian(value, 2);
+    write_tagged(0xcd, value, 2);
   } else if (value <= 0xffffffff) {
-    byte(0xce);
-    write_big_endian(value, 4);
+    write_tagged(0xce, value, 4);
   } else {
-    byte(0xcf);
-    write_big_endian(value, 8);
+    write_tagged(0xcf, value, 8);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +37,14 @@ class PackWriter {
     const std::uint64_t all = big_endian(value << (64 - 8 * size));
     const auto* first = reinterpret_cast<const std::byte*>(&all);
     bytes_.insert(bytes_.end(), first, first + size);
+  }
+  // A tag and a value of `size` bytes, 1 to 8, at once.
+  void write_tagged(unsigned tag, std::uint64_t value, std::size_t size) {
+    std::byte all[9];
+    all[0] = static_cast<std::byte>(tag);
+    const std::uint64_t ordered = big_endian(value << (64 - 8 * size));
+    std::memcpy(all + 1, &ordered, 8);
+    bytes_.insert(bytes_.end(), all, all + 1 + size);
   }
   void write_count(unsigned fix, unsigned wide16, std::size_t count);
 

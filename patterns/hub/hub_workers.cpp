@@ -47,6 +47,7 @@ void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
   touched_.insert(handle.queue);
   const std::size_t told_before = handle.exceptions.size();
   const std::size_t failing_before = queue.group.failing_bytes();
+  const Group::Judge by = judge(queue, session.peer, now);
   for (const Settle::Row& row : settle.rows) {
     if (row.lane != 0) {
       handle.exceptions.push_back({row.lease, {row.lane, row.offset, row.length}, Code::stale});
@@ -55,7 +56,7 @@ void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
     // Who settles has received: a busy worker need not wait for its next beat to be given more.
     session.on_received(queue.group.number_of(session.id, row.lease));
     const std::size_t told = handle.exceptions.size();
-    queue.group.settle(session.id, row, judge(queue, session.peer, now), handle.exceptions);
+    queue.group.settle(session.id, row, by, handle.exceptions);
     if (handle.exceptions.size() > told) note_late_outcome(session, row);
     if (row.verb == Verb::extend && row.lease == session.oldest_lease) {
       session.oldest_since = now.mono;

@@ -62,7 +62,8 @@ class ChunkRuns {
 
   std::vector<Run> runs_;
   std::array<std::uint32_t, 6> counts_{};
-  std::uint32_t ready_from_ = 0;  // no ready run ends at or before it
+  std::uint32_t ready_from_ = 0;   // no ready run ends at or before it
+  mutable std::size_t found_ = 0;  // what index_from() said last: the next is near
 };
 
 }  // namespace pawl

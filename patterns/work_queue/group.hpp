@@ -167,7 +167,8 @@ class Group {
   struct Lease {
     Holder holder;
     std::uint64_t held = 0;
-    std::vector<Part> parts;  // as handed out, less what is gone at their fronts; ascending
+    std::vector<Part> parts;        // as handed out, less what is gone at their fronts; ascending
+    mutable std::size_t found = 0;  // what part_after() said last: the next is near
     // Index of the first part that ends after `offset`.
     std::size_t part_after(std::uint64_t offset) const;
     // What is gone at a part's front is not walked over again; a hole further back may be.

@@ -228,6 +228,34 @@ TEST_CASE("G8 a chunk that does not hold what its row says is rejected with the 
   CHECK(said[0].starts_with("SETTLE 1: reject 0+3 (chunk, entry 2"));
 }
 
+TEST_CASE("rows that share a frame are started one by one, each as what it is") {
+  Working w;
+  w.open();
+  protocol::Deliver message{1, ++w.number, 7, {{0, 10, 1, 2, 1}, {0, 20, 2, 3, 5}}};
+  w.hub(message, {chunk_of(3)});
+  const auto first = w.machine.start(10, w.now);
+  const auto second = w.machine.start(10, w.now);
+  REQUIRE((first && second));
+  CHECK(first->run.offset == 10);
+  CHECK(first->run.attempt == 2);
+  CHECK(second->run.offset == 20);
+  CHECK(second->run.count == 2);
+  CHECK(second->run.attempt == 3);
+  CHECK(first->run.chunk.size + second->run.chunk.size == chunk_of(3).size);
+  CHECK_FALSE(w.machine.start(10, w.now));
+}
+
+TEST_CASE("G8 rows that share a frame of too few messages are rejected, all of them") {
+  Working w;
+  w.open();
+  protocol::Deliver message{1, ++w.number, 7, {{0, 10, 1, 2, 1}, {0, 20, 2, 3, 5}}};
+  const Lines said = w.hub(message, {chunk_of(2)});
+  REQUIRE(said.size() >= 1);
+  CHECK(w.machine.counts().received == 3);
+  CHECK(w.machine.unanswered() == 3);
+  CHECK_FALSE(w.machine.start(10, w.now));
+}
+
 TEST_CASE(
     "G1 a gap in the numbers of DELIVER is a lost message: the session is resumed before it") {
   Working w;
