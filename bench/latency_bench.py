@@ -4,7 +4,8 @@
 
 Each message carries when it was sent; rates are kept whatever became of earlier messages. Rounds
 alternate, each kind's histograms are added up. The third rate is half of the highest that all
-kinds reach in this run. A sync is timed beside: append of one message and fdatasync.
+kinds reach in this run. A sync is timed beside: append of one message and fdatasync; and what a
+bare file takes at the same rates, by a thread that appends and syncs all that has come.
 """
 
 import json
@@ -79,6 +80,13 @@ class Bench:
                      "--rate", 1000) as append:
             return append.wait_for("latency")
 
+    def bare(self, rate):
+        """From when a message comes until a thread has written and synced it."""
+        path = f"{self.rounds.folder}/bare"
+        with Process(self.rounds.raw, "group", path, rate * self.options.seconds, BYTES,
+                     "--rate", rate) as group:
+            return group.wait_for("latency")
+
     def highest_rate(self):
         """That every kind reaches, messages/s."""
         count = self.options.messages
@@ -93,19 +101,20 @@ def run(out, options, folder):
     report.say(f"half of the highest rate: {half:,} messages/s")
     rates = {"1,000/s": 1000, "10,000/s": 10_000, f"{half:,}/s": half}
     found = {(name, kind): Latencies() for name in rates for kind in KINDS}
-    syncs = Latencies()
+    syncs, bare = Latencies(), {name: Latencies() for name in rates}
     for number in range(options.rounds):
         syncs.add(bench.sync())
         for name, rate in rates.items():
+            bare[name].add(bench.bare(rate))
             for kind in KINDS:
                 found[name, kind].add(bench.measure(kind, rate))
             report.say(f"round {number + 1}/{options.rounds}  {name:>12}  " + "  ".join(
                 f"{kind} {found[name, kind].us(0.5):,.0f}/{found[name, kind].us(0.999):,.0f}"
                 for kind in KINDS) + " µs p50/p99.9")
-    tell(out, rates, found, syncs)
+    tell(out, rates, found, syncs, bare)
 
 
-def tell(out, rates, found, syncs):
+def tell(out, rates, found, syncs, bare):
     sync = out.add("append + fdatasync of one message, p50", syncs.us(0.5), "µs")
     for name in rates:
         for kind in KINDS:
@@ -117,6 +126,7 @@ def tell(out, rates, found, syncs):
                 P999_TO_PROXY)
         out.add(f"{name}  durable beyond in memory: p50", (durable.us(0.5) - memory.us(0.5)) / sync,
                 "syncs", SYNCS_OF_DURABLE)
+        out.add(f"{name}  bare file, synced in groups: p50", bare[name].us(0.5) / sync, "syncs")
     out.details["histograms"] = {f"{name}, {kind}": sorted(latencies.buckets.items())
                                  for (name, kind), latencies in found.items()}
     out.write_plot(plot.histograms(

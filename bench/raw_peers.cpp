@@ -5,6 +5,7 @@
 //   bench_raw_peers push  ENDPOINT COUNT BYTES
 //   bench_raw_peers proxy - 0 0                   prints where to push and where to pull
 //   bench_raw_peers append PATH COUNT BYTES       to a file, with fdatasync
+//   bench_raw_peers group PATH COUNT BYTES        the same by a second thread, all that has come
 //
 //     --pack N     messages to a frame, or to a sync (1)
 //     --rate N     sends so many a second, stamped; 0: as fast as it goes
@@ -13,9 +14,13 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "bench/arguments.hpp"
 #include "bench/clock.hpp"
@@ -153,16 +158,83 @@ void append(const bench::Arguments& load) {
   close(file);
 }
 
+// The least that a message costs that must not be lost: a thread writes and syncs whatever has come
+// meanwhile. From when a message came until it is synced.
+class GroupCommit {
+ public:
+  GroupCommit(int file, std::size_t bytes, std::uint64_t warm_up)
+      : file_(file), bytes_(bytes), warm_up_(warm_up), thread_([this] { run(); }) {}
+  void add() {
+    const std::lock_guard lock(mutex_);
+    came_.push_back(bench::now_ns());
+    if (came_.size() == 1) changed_.notify_one();
+  }
+  const bench::Histogram& end() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      changed_.notify_one();
+    }
+    thread_.join();
+    return histogram_;
+  }
+
+ private:
+  void run() {
+    std::vector<std::uint64_t> group;
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return ended_ || !came_.empty(); });
+      if (came_.empty()) return;
+      group.swap(came_);
+      came_.clear();
+      lock.unlock();
+      const std::string bytes(group.size() * bytes_, 'x');
+      check(write(file_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) &&
+                fdatasync(file_) == 0,
+            "append");
+      const std::uint64_t now = bench::now_ns();
+      for (const std::uint64_t at : group) {
+        if (done_++ >= warm_up_) histogram_.add(now - at);
+      }
+      lock.lock();
+    }
+  }
+
+  const int file_;
+  const std::size_t bytes_;
+  const std::uint64_t warm_up_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::uint64_t> came_;  // under mutex_
+  bool ended_ = false;               // under mutex_
+  std::uint64_t done_ = 0;
+  bench::Histogram histogram_;
+  std::thread thread_;
+};
+
+void append_in_groups(const bench::Arguments& load) {
+  const int file = open(load.endpoint.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+  check(file >= 0, "open");
+  GroupCommit commit(file, load.bytes, load.count / 10);
+  bench::Pace pace(load["--rate"]);
+  for (std::uint64_t sent = 0; sent < load.count;) {
+    for (std::uint64_t due = pace.wait(load.count - sent); due > 0; --due, ++sent) commit.add();
+  }
+  commit.end().tell();
+  close(file);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   const bench::Arguments load = bench::read_arguments(
       argc - 1, argv + 1,
-      "bench_raw_peers pull|push|proxy|append ENDPOINT COUNT BYTES [--option number]...",
+      "bench_raw_peers pull|push|proxy|append|group ENDPOINT COUNT BYTES [--option number]...",
       {{"--pack", 1}, {"--rate", 0}, {"--latency", 0}});
-  if (what == "append") {
-    append(load);
+  if (what == "append" || what == "group") {
+    what == "append" ? append(load) : append_in_groups(load);
     return 0;
   }
   void* context = zmq_ctx_new();

@@ -24,7 +24,8 @@ class RocksDatabase {
   RocksDatabase& operator=(const RocksDatabase&) = delete;
 
   void add(const Commit& commit, rocksdb::WriteBatch& batch) const;
-  rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync);
+  rocksdb::Status write(rocksdb::WriteBatch& batch);
+  rocksdb::Status sync();  // of all that was written
   rocksdb::Status page(const ReadRequest& request, Page& page) const;
 
   rocksdb::DB& db() { return *db_; }
