@@ -54,7 +54,7 @@ class LoneHub {
       machine_->set_free_bytes(store_.free_bytes());
       machine_->tick(now_, true);
       turn_->finish(now_, said);
-    } while (turn_->time_to_more(now_) == Duration{} || turn_->commit_under_way());
+    } while (turn_->has_more_now() || turn_->commit_under_way());
     return said;
   }
 

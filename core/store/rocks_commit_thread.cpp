@@ -53,14 +53,10 @@ void CommitThread::write_all(std::span<const Commit> commits) {
 void CommitThread::write_group(std::span<const Commit> group) {
   if (failed_) return fail(group, "the store failed before and was not reopened", false);
   try {
-    if (const auto status = write(group); !status.ok()) return fail(group, status);
-    const std::size_t unsynced = unsynced_size(group);
-    tell(group.first(unsynced));
-    group = group.subspan(unsynced);
-    if (group.empty()) return;
-    if (const auto status = database_.sync(); !status.ok()) return fail(group, status);
-    syncs_.fetch_add(1, std::memory_order_relaxed);
-    tell(group);
+    const rocksdb::Status status = write(group);
+    if (!status.ok()) return fail(group, status.ToString(), is_final_failure(status));
+    for (const Commit& commit : group) events_.emplace_back(Committed{commit.tag});
+    finished_.push(events_);
   } catch (const std::exception& error) {
     fail(group, error.what(), false);
   }
@@ -75,19 +71,19 @@ rocksdb::Status CommitThread::write(std::span<const Commit> group) {
     batch_capacity_ = capacity;  // after what may fail
   }
   batch_.Clear();
-  for (const Commit& commit : group) database_.add(commit, batch_);
-  const rocksdb::Status status = database_.write(batch_);
+  bool sync = false;
+  for (const Commit& commit : group) {
+    database_.add(commit, batch_);
+    sync = sync || commit.durable;
+  }
+  const rocksdb::Status status = database_.write(batch_, sync);
   if (batch_capacity_ > batch_bytes_kept) {
     batch_ = rocksdb::WriteBatch{};
     batch_capacity_ = 0;
   }
   writes_.fetch_add(1, std::memory_order_relaxed);
+  if (sync) syncs_.fetch_add(1, std::memory_order_relaxed);
   return status;
-}
-
-void CommitThread::tell(std::span<const Commit> done) {
-  for (const Commit& commit : done) events_.emplace_back(Committed{commit.tag});
-  finished_.push(events_);
 }
 
 void CommitThread::fail(std::span<const Commit> group, const std::string& text, bool is_final) {
@@ -98,16 +94,16 @@ void CommitThread::fail(std::span<const Commit> group, const std::string& text, 
 }
 
 std::size_t group_size(std::span<const Commit> commits, std::size_t bytes_max) {
-  std::size_t bytes = bytes_of(commits.front());
-  std::size_t size = 1;
-  while (size < commits.size() && (bytes += bytes_of(commits[size])) <= bytes_max) ++size;
+  const bool durable = commits.front().durable;
+  std::size_t bytes = 0;
+  std::size_t size = 0;
+  for (const Commit& commit : commits) {
+    if (!durable && commit.durable) break;
+    bytes += bytes_of(commit);
+    if (size > 0 && bytes > bytes_max) break;
+    ++size;
+  }
   return size;
-}
-
-std::size_t unsynced_size(std::span<const Commit> group) {
-  const auto first = std::find_if(group.begin(), group.end(),
-                                  [](const Commit& commit) { return commit.durable; });
-  return static_cast<std::size_t>(first - group.begin());
 }
 
 }  // namespace pawl

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CommitThread: writes commits in the order of submission. Group commit: while one group is synced
-// the next gathers, and one write and one sync cover it. Commits that need no sync and stand before
-// the first that does are told of after the write: they are answered in microseconds.
+// the next gathers, and one write and one sync cover it.
 #pragma once
 
 #include <rocksdb/write_batch.h>
@@ -37,11 +36,7 @@ class CommitThread {
   void write_all(std::span<const Commit> commits);
   void write_group(std::span<const Commit> group);
   rocksdb::Status write(std::span<const Commit> group);
-  void tell(std::span<const Commit> done);
   void fail(std::span<const Commit> group, const std::string& text, bool is_final);
-  void fail(std::span<const Commit> group, const rocksdb::Status& status) {
-    fail(group, status.ToString(), is_final_failure(status));
-  }
 
   RocksDatabase& database_;
   EventQueue& finished_;
@@ -58,9 +53,9 @@ class CommitThread {
   std::thread thread_;
 };
 
-// How many of `commits` go into the next write: as many as have `bytes_max` together, and one.
+// How many of `commits` go into the next write. Commits that need no sync go before the first that
+// does, in a write of their own: they are answered in microseconds. From a durable one on, all
+// share its sync. A group ends once it holds `bytes_max`.
 std::size_t group_size(std::span<const Commit> commits, std::size_t bytes_max);
-// How many of them stand before the first that needs a sync.
-std::size_t unsynced_size(std::span<const Commit> group);
 
 }  // namespace pawl

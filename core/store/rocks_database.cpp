@@ -77,17 +77,13 @@ void RocksDatabase::add(const Commit& commit, rocksdb::WriteBatch& batch) const 
   }
 }
 
-rocksdb::Status RocksDatabase::write(rocksdb::WriteBatch& batch) {
-  const rocksdb::Status status = db_->Write(rocksdb::WriteOptions{}, &batch);
-  failed_ = failed_ || !status.ok();
-  return status;
-}
-
-// Not WriteOptions::sync: Debian's RocksDB 7.8.3 is built with its assertions on, and one of them
-// ends the process when a file is touched after a failed write, unless that file was synced this
-// way before (facebook/rocksdb pull request 10555). A full disk must not end a device.
-rocksdb::Status RocksDatabase::sync() {
-  const rocksdb::Status status = db_->SyncWAL();
+rocksdb::Status RocksDatabase::write(rocksdb::WriteBatch& batch, bool sync) {
+  // SyncWAL, not WriteOptions::sync: Debian's RocksDB 7.8.3 is built with its assertions on, and
+  // one of them ends the process when a file is touched after a failed write, unless that file was
+  // synced this way before (facebook/rocksdb pull request 10555). A full disk must not end a
+  // device.
+  rocksdb::Status status = db_->Write(rocksdb::WriteOptions{}, &batch);
+  if (status.ok() && sync) status = db_->SyncWAL();
   failed_ = failed_ || !status.ok();
   return status;
 }

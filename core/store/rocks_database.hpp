@@ -24,8 +24,7 @@ class RocksDatabase {
   RocksDatabase& operator=(const RocksDatabase&) = delete;
 
   void add(const Commit& commit, rocksdb::WriteBatch& batch) const;
-  rocksdb::Status write(rocksdb::WriteBatch& batch);
-  rocksdb::Status sync();  // of all that was written
+  rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync);
   rocksdb::Status page(const ReadRequest& request, Page& page) const;
 
   rocksdb::DB& db() { return *db_; }

@@ -277,10 +277,6 @@ const Slice* HubMachine::body_of(Queue& queue, const ChunkRef& ref) {
 }
 
 void HubMachine::want_chunk(LogId queue, std::uint64_t chunk_id) {
-  if (chunk_id >= readable_chunk_id_ && chunk_id < next_chunk_id_) {
-    queues_.at(queue).waits_for_rows = true;  // asked for again when its commit is done
-    return;
-  }
   const auto under_way = wanted_chunks_.find(chunk_id);
   if (under_way != wanted_chunks_.end()) {
     under_way->second.insert(queue);
@@ -293,7 +289,9 @@ void HubMachine::want_chunk(LogId queue, std::uint64_t chunk_id) {
   wanted_chunks_[chunk_id].insert(queue);
   queues_.at(queue).chunk_read_under_way = true;
   const std::uint64_t tag = next_read_++;
-  pending_reads_[tag] = {PendingRead::Kind::chunks, queue, chunk_id, 0, 0};
+  PendingRead& read = pending_reads_[tag];
+  read = {PendingRead::Kind::chunks, queue, chunk_id, 0, 0};
+  read.readable = chunk_id < readable_chunk_id_;
   // Chunks written one after another are read one after another: a page serves the next ones too.
   reads_.push_back({Space::chunks, records::chunk_key(chunk_id),
                     records::chunk_key(chunk_id + chunks_ahead_max), chunk_page_bytes, tag});
@@ -343,11 +341,13 @@ std::string HubMachine::read_under(std::uint64_t tag) const {
 }
 
 // A chunk may have been deleted while it was being read; nothing refers to it then, and it is not
-// asked for again. One that was not found and is wanted all the same is lost: false. So is one
-// whose id was never given out.
+// asked for again. One whose commit is under way is asked for again when that is done. A chunk that
+// was there to be read, was not found, and is wanted all the same, is lost: false. So is one whose
+// id was never given out.
 bool HubMachine::on_missing_chunk(const PendingRead& read) {
   constexpr std::size_t missed_max = 1024;  // deleted ones would stay for ever
   if (read.chunk_id >= next_chunk_id_) return false;
+  if (!read.readable) return true;
   if (missed_chunks_.size() >= missed_max) missed_chunks_.clear();
   return missed_chunks_.insert(read.chunk_id).second;
 }

@@ -42,12 +42,10 @@ void HubLoop::sent(const std::vector<RoutedMessage>& unsent) {
 }
 
 std::optional<Duration> HubLoop::time_to_sleep(Now now) {
-  auto least = machine_->time_to_next_deadline(now);
-  const auto more = turn_->time_to_more(now);
-  if (more == Duration{} || (!socket_was_empty_ && reads())) return std::nullopt;
-  if (more) least = std::min(*more, least.value_or(*more));
-  if (!least) return Duration::max();
-  return std::chrono::ceil<std::chrono::milliseconds>(*least);
+  const auto deadline = machine_->time_to_next_deadline(now);
+  if (turn_->has_more_now() || (!socket_was_empty_ && reads())) return std::nullopt;
+  if (!deadline) return Duration::max();
+  return std::chrono::ceil<std::chrono::milliseconds>(*deadline);
 }
 
 Duration HubLoop::tidy_up(Now now) {

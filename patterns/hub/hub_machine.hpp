@@ -12,7 +12,6 @@
 // hub_housekeeping.cpp, hub_stat.cpp, hub_digest.cpp.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -65,7 +64,6 @@ class HubMachine {
   bool on_page(const Page& page);
   // What a read was for, for people.
   std::string read_under(std::uint64_t tag) const;
-  // The oldest seal that was not yet reported: what it holds is stored.
   void on_committed();
   // `now` is read after the socket was drained: what came in while it was read came before that, so
   // that no lease runs out here sooner than its worker believes (G2).
@@ -87,13 +85,11 @@ class HubMachine {
     std::string text;
   };
   std::vector<Note> take_notes();
-  // Hands out, makes the rows of everything since the last call, and the messages that must wait
-  // until they are stored, and all that was sealed before. Each seal is to be reported to
-  // on_committed() in order, also one with an empty commit.
+  // Only when no commit is under way. Hands out, makes the rows of everything since the last call,
+  // and the messages that must wait until they are stored. An empty commit needs no waiting.
   struct Sealed {
     Commit commit;
     std::vector<RoutedMessage> gated;
-    std::size_t bytes = 0;  // of both
   };
   Sealed seal(Now now);
   // Something waits for the next seal.
@@ -280,22 +276,11 @@ class HubMachine {
   std::map<LogId, Queue> queues_;
   std::map<std::string, LogId, std::less<>> by_name_;
   LogId next_log_ = 1;
-  std::set<LogId> touched_;  // something happened since the last seal
-  std::set<LogId> again_;    // more is to be done in the next one
-  // What was sealed and is not yet reported as stored, oldest first.
-  struct SealedLog {
-    LogId log = 0;
-    std::uint64_t tail = 0;
-  };
-  struct Seal {
-    std::size_t logs = 0;    // of sealed_logs_
-    LeaseId next_lease = 0;  // all before it were granted by then
-    std::uint64_t next_chunk_id = 0;
-  };
-  std::deque<Seal> seals_;
-  std::uint64_t seals_stored_ = 0;
-  std::deque<SealedLog> sealed_logs_;
-  // Whose DELIVER waits for a commit under way, and whose is just being sent: nobody has them yet.
+  std::set<LogId> touched_;    // something happened since the last seal
+  std::set<LogId> again_;      // more is to be done in the next one
+  std::vector<LogId> sealed_;  // whose appends are in the commit under way
+  // Whose DELIVER waits for the commit under way, and whose is just being sent: nobody has them
+  // yet.
   std::map<LeaseId, SessionId> waiting_leases_, sending_leases_;
   std::set<Queue::HandleKey> answering_;  // have confirms or settles to be answered
   std::set<std::pair<HubTime, LogId>> due_;
@@ -314,6 +299,7 @@ class HubMachine {
     std::uint64_t chunk_id = 0;
     SessionId session = 0;
     std::uint32_t handle = 0;
+    bool readable = false;  // a chunk whose commit was done before it was asked for
   };
   std::map<std::uint64_t, PendingRead> pending_reads_;
   std::uint64_t next_read_ = 1;

@@ -27,13 +27,14 @@ HubMachine::Sealed HubMachine::seal(Now now) {
     move_dying(queue);
   }
   const std::set<LogId> turn = std::exchange(touched_, {});
+  sealed_.clear();
   std::size_t evacuation = 0;
   for (const LogId id : turn) {
     Queue& queue = queues_.at(id);
     queue.log.seal(now.hub, next_chunk_id_, cache_, sealed.commit);
     evacuate_sparse(queue, evacuation, sealed.commit);
     drop_oldest_over_limit(queue, now);
-    sealed_logs_.push_back({id, queue.log.sealed_tail()});
+    sealed_.push_back(id);
   }
   staged_bytes_ = 0;
   for (const LogId id : turn) dispatch(queues_.at(id));
@@ -51,28 +52,22 @@ HubMachine::Sealed HubMachine::seal(Now now) {
     sealed.commit.puts.push_back({Space::state, records::hub_key(), records::encode(hub_row_)});
   }
   sealed.gated = std::exchange(gated_, {});
-  sealed.bytes = bytes_of(sealed.commit) + std::exchange(gated_bytes_, 0);
-  seals_.push_back({turn.size(), hub_row_.boot << 40 | counter_, next_chunk_id_});
+  gated_bytes_ = 0;
   touched_.merge(again_);
   again_.clear();
   return sealed;
 }
 
 void HubMachine::on_committed() {
-  const Seal done = seals_.front();
-  seals_.pop_front();
-  ++seals_stored_;
-  for (std::size_t i = 0; i < done.logs; ++i) {
-    const auto [id, tail] = sealed_logs_.front();
-    sealed_logs_.pop_front();
+  for (const LogId id : sealed_) {
     Queue& queue = queues_.at(id);
-    queue.log.on_committed(tail);
+    queue.log.on_committed(queue.log.sealed_tail());
     if (std::exchange(queue.waits_for_rows, false)) touched_.insert(id);
   }
-  while (!waiting_leases_.empty() && waiting_leases_.begin()->first < done.next_lease) {
-    sending_leases_.insert(sending_leases_.end(), waiting_leases_.extract(waiting_leases_.begin()));
-  }
-  readable_chunk_id_ = done.next_chunk_id;
+  sealed_.clear();
+  sending_leases_.merge(waiting_leases_);
+  waiting_leases_.clear();
+  readable_chunk_id_ = next_chunk_id_;  // ids are given in seal() only
 }
 
 void HubMachine::write_queue_rows(Queue& queue, Commit& commit) {
@@ -113,8 +108,7 @@ void HubMachine::write_counters(Queue& queue, Commit& commit) {
 void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
   const std::set<std::string> written = std::exchange(queue.dirty_producers, {});
   for (const std::string& source : written) {
-    Queue::Producer& producer = queue.producers.at(source);
-    producer.seal = seals_stored_ + seals_.size() + 1;
+    const Queue::Producer& producer = queue.producers.at(source);
     commit.puts.push_back({Space::state, records::producer_key(queue.log.id(), source),
                            records::encode(producer.row)});
   }
@@ -125,11 +119,10 @@ void HubMachine::write_producer_rows(Queue& queue, Commit& commit) {
   }
   if (now_.mono < queue.next_prune) return;
   queue.next_prune = now_.mono + prune_every;
-  // Without an open handle a row is only memory, once the store can be asked for it.
+  // Without an open handle a row is only memory: unless this commit writes it, it is in the store.
   std::erase_if(queue.producers, [&](const auto& entry) {
-    const Queue::Producer& producer = entry.second;
-    return producer.handles == 0 && producer.seal <= seals_stored_ &&
-           now_.hub - producer.row.last_seen > producer_idle_max;
+    return entry.second.handles == 0 && written.count(entry.first) == 0 &&
+           now_.hub - entry.second.row.last_seen > producer_idle_max;
   });
 }
 

@@ -41,7 +41,6 @@ struct Queue {
   struct Producer {
     records::ProducerRow row;
     std::uint32_t handles = 0;  // open now; a row without any may leave memory
-    std::uint64_t seal = 0;     // the last that wrote its row: it stays until that is stored
   };
   using HandleKey = std::pair<SessionId, std::uint32_t>;
 

@@ -421,30 +421,3 @@ TEST_CASE("G2 a HELLO that a newer one has overtaken frees nothing") {
   hub.turn();
   CHECK(w.exceptions().empty());
 }
-
-TEST_CASE("G3 what waits for a later commit than what is sent has not left, and is not blamed") {
-  HubTester hub;
-  auto& p = hub.producer("orders");
-  auto& w = hub.worker("orders");
-  hub.store().hold_commits(true);
-  p.send("a");
-  hub.turn();
-  p.send("b");
-  hub.turn();
-  REQUIRE(hub.store().commits_held() == 2);
-  hub.store().complete_next();
-  hub.turn();
-  REQUIRE(w.delivered() == "a");
-  w.die();
-  hub.advance(11s);
-  hub.store().hold_commits(false);
-  hub.store().complete_all();
-  hub.turn();
-  CHECK(hub.stat("orders", "expired") == 1);
-  auto& other = hub.worker("orders");
-  hub.turn();
-  CHECK(other.delivered() == "a!");  // the only one that may have been begun
-  other.ack("a");
-  hub.turn();
-  CHECK(other.delivered() == "b");
-}

@@ -11,20 +11,14 @@
 namespace pawl {
 namespace {
 
-// "d" is durable, "w" only written.
-std::vector<Commit> commits_of(const std::string& kinds) {
+// The sizes of the groups that commits make: "d" is durable, "w" only written.
+std::string groups(const std::string& kinds, std::size_t bytes_max) {
   std::vector<Commit> commits;
   for (const char kind : kinds) {
     commits.push_back({.puts = {{Space::state, "k", std::string(9, 'v')}},
                        .deletes = {},
                        .durable = kind == 'd'});
   }
-  return commits;
-}
-
-// The sizes of the groups that they make.
-std::string groups(const std::string& kinds, std::size_t bytes_max) {
-  const std::vector<Commit> commits = commits_of(kinds);
   std::ostringstream sizes;
   for (std::span<const Commit> rest{commits}; !rest.empty();) {
     const std::size_t size = group_size(rest, bytes_max);
@@ -36,12 +30,10 @@ std::string groups(const std::string& kinds, std::size_t bytes_max) {
 
 }  // namespace
 
-TEST_CASE("all that waits is one write, and what stands before the first sync is told before it") {
-  CHECK(groups("wwd", 1000) == "3 ");
-  CHECK(unsynced_size(commits_of("wwd")) == 2);
-  CHECK(unsynced_size(commits_of("wwdw")) == 2);
-  CHECK(unsynced_size(commits_of("dww")) == 0);
-  CHECK(unsynced_size(commits_of("ww")) == 2);
+TEST_CASE("commits that need no sync do not wait for the sync of a later one") {
+  CHECK(groups("wwd", 1000) == "2 1 ");
+  CHECK(groups("dwwd", 1000) == "4 ");
+  CHECK(groups("www", 1000) == "3 ");
 }
 
 TEST_CASE("a group of commits ends before its bytes, and takes one that is larger alone") {

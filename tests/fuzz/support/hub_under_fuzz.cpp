@@ -83,7 +83,7 @@ bool HubUnderFuzz::turn() {
     EXPECT(machine_->staged_bytes() <= limits::commit_bytes_max);
     EXPECT(machine_->bodies_in_memory() <= limits::chunk_cache_bytes + limits::chunk_bytes_max);
     const bool moved = !out.empty() || turn_->commit_under_way() != was_under_way;
-    if (!moved && turn_->time_to_more(now_) != Duration{}) return true;
+    if (!moved && !turn_->has_more_now()) return true;
     if (was_under_way && turn_->commit_under_way()) return true;  // held by the store
   }
 }

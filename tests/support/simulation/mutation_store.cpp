@@ -47,8 +47,7 @@ class Before : public Store {
 
 class AnswersBeforeCommit final : public Before {
  public:
-  // With `settles_only` what holds new messages is answered when it is there, and what was
-  // submitted behind it no sooner: the order of answers is not what is to be found out.
+  // With `settles_only` what holds new messages is answered when it is there.
   AnswersBeforeCommit(Store& store, bool settles_only)
       : Before(store), settles_only_(settles_only) {}
   void drain(std::vector<StoreEvent>& events) override {
@@ -57,31 +56,19 @@ class AnswersBeforeCommit final : public Before {
     for (StoreEvent& event : std::exchange(early_, {})) events.push_back(std::move(event));
     for (StoreEvent& event : real) {
       const auto* done = std::get_if<Committed>(&event);
-      if (done != nullptr && told_.erase(done->tag) != 0) continue;
-      if (done != nullptr) --waiting_;
-      events.push_back(std::move(event));
+      if (done == nullptr || told_.erase(done->tag) == 0) events.push_back(std::move(event));
     }
-  }
-  Fault reopen() override {
-    early_.clear();
-    told_.clear();
-    waiting_ = 0;
-    return Before::reopen();
   }
 
  private:
   void change(Commit& commit) override {
-    if (settles_only_ && (commit.durable || waiting_ > 0)) {
-      ++waiting_;
-      return;
-    }
+    if (settles_only_ && commit.durable) return;
     early_.emplace_back(Committed{commit.tag});
     told_.insert(commit.tag);
   }
   bool settles_only_;
   std::vector<StoreEvent> early_;
   std::set<std::uint64_t> told_;
-  std::size_t waiting_ = 0;  // submitted, and to be answered when they are done
 };
 
 // Drops rows of one kind.

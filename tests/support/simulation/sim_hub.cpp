@@ -58,8 +58,7 @@ bool SimHub::start(Instant now) {
   }
   clock_ = HubClock((*recovered)->time_floor(), wall_at(now, wall_ahead_), now);
   loop_.start(std::move(*recovered), store());
-  is_as_sealed_ = false;
-  submitted_ = digest_of_ = 0;
+  commit_is_done_ = false;
   commit_done_at_ = read_done_at_ = reopen_at_ = never;
   wake_at_ = now;
   sealed_digest_.clear();
@@ -96,7 +95,6 @@ void SimHub::stop(Instant now, const Send& send) {
   drop_machine();
   inbox_.clear();
   store_.close_cleanly();
-  if (mutated_) mutated_ = mutated_store(store_, options_.mutation);
 }
 
 void SimHub::fill_disk_until(Instant until, bool to_the_last_byte) {
@@ -131,7 +129,7 @@ SimHub::End SimHub::run(Instant now, const Send& send) {
     const std::size_t waiting = inbox_.size();
     if (commit_done_at_ <= now) {
       commit_done_at_ = never;
-      complete_a_group();
+      commit_is_done_ = store_.complete_next();
     }
     if (read_done_at_ <= now) read_done_at_ = never, store_.complete_all_reads();
     const End end = turn(read_clocks(now), send);
@@ -148,16 +146,6 @@ void SimHub::send_all(std::vector<RoutedMessage> out, const Send& send) {
     mutate_to_peer(options_.mutation, options_.config.timing, message.message);
   }
   loop_.sent(send(std::move(out)));
-}
-
-// What is under way in one write, or a part of it: a commit with some of those behind it.
-void SimHub::complete_a_group() {
-  bool goes_on = store_.commits_held() > 0;
-  while (goes_on) {
-    store_.complete_next();
-    is_as_sealed_ = submitted_ - store_.commits_held() == digest_of_;
-    goes_on = store_.commits_held() > 0 && !is_as_sealed_ && random_.below(3) != 0;
-  }
 }
 
 // Commits and reads that have come in are done after a while.
@@ -182,15 +170,10 @@ SimHub::End SimHub::turn(Now now, const Send& send) {
   });
   std::vector<RoutedMessage> out;
   if (const auto failure = loop_.turn(now, out)) return begin_anew(*failure, now, send);
-  if (std::exchange(is_as_sealed_, false)) check_reload(now);
-  if (store_.commits_held() > held) {
-    ++commits_;
-    ++submitted_;
-    if (commits_ % options_.reload_every == 0 && sealed_digest_.empty()) {
-      digest_of_ = submitted_;
-      sealed_digest_ = loop_.machine().digest();
-      sealed_producers_ = loop_.machine().settled_producer_rows();
-    }
+  if (std::exchange(commit_is_done_, false)) check_reload(now);
+  if (store_.commits_held() > held && ++commits_ % options_.reload_every == 0) {
+    sealed_digest_ = loop_.machine().digest();
+    sealed_producers_ = loop_.machine().settled_producer_rows();
   }
   send_all(std::move(out), send);
   if (options_.check_every != 0 && ++turns_ % options_.check_every == 0) {

@@ -76,7 +76,6 @@ class SimHub {
   End turn(Now now, const Send& send);
   End begin_anew(const Turn::Failure& failure, Now now, const Send& send);
   void send_all(std::vector<RoutedMessage> out, const Send& send);
-  void complete_a_group();
   void plan_store(Instant now);
   void drop_machine();
   void check_reload(Now now);
@@ -93,14 +92,13 @@ class SimHub {
   Duration wall_ahead_{};
   HubLoop loop_;
   std::deque<RoutedMessage> inbox_;
-  bool is_as_sealed_ = false;  // the store holds what the digest was taken of, and no more
+  bool commit_is_done_ = false;  // and the machine does not know it yet
   Instant commit_done_at_ = never, read_done_at_ = never;
   bool stalls_ = false;
   Instant slow_until_{}, full_until_ = never;
   Instant reopen_at_ = never;  // the store did not reopen: it is tried again
   Instant wake_at_{};
   std::string sealed_digest_;
-  std::uint64_t submitted_ = 0, digest_of_ = 0;  // commits since the start; the digest's
   std::vector<Put> sealed_producers_;
   std::uint64_t commits_ = 0, turns_ = 0, deaf_turns_ = 0;
   std::string fault_, why_not_;
