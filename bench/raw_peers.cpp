@@ -233,8 +233,12 @@ int main(int argc, char** argv) {
       argc - 1, argv + 1,
       "bench_raw_peers pull|push|proxy|append|group ENDPOINT COUNT BYTES [--option number]...",
       {{"--pack", 1}, {"--rate", 0}, {"--latency", 0}});
-  if (what == "append" || what == "group") {
-    what == "append" ? append(load) : append_in_groups(load);
+  if (what == "append") {
+    append(load);
+    return 0;
+  }
+  if (what == "group") {
+    append_in_groups(load);
     return 0;
   }
   void* context = zmq_ctx_new();

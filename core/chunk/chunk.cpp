@@ -79,7 +79,9 @@ Fault check_entry(Bytes from, std::size_t index, std::size_t body_bytes_max, std
   return {};
 }
 
-Fault check_size(std::size_t bytes, std::size_t count) {
+}  // namespace
+
+Fault check_chunk_size(std::size_t bytes, std::size_t count) {
   if (count == 0 || count > limits::chunk_messages_max) {
     return {Code::bad_frame, "chunk: " + std::to_string(count) + " messages, allowed are 1 to " +
                                  std::to_string(limits::chunk_messages_max)};
@@ -93,12 +95,17 @@ Fault check_size(std::size_t bytes, std::size_t count) {
   return {};
 }
 
-}  // namespace
-
 Fault check_chunk(Bytes chunk, std::size_t count, std::size_t body_bytes_max) {
-  if (Fault fault = check_size(chunk.size(), count); fault.code != Code::ok) return fault;
-  const std::byte* at = chunk.data();
-  const std::byte* const end = at + chunk.size();
+  if (Fault fault = check_chunk_size(chunk.size(), count); fault.code != Code::ok) return fault;
+  if (Fault fault = check_entries(chunk, count, body_bytes_max); fault.code != Code::ok) {
+    return fault;
+  }
+  return check_chunk_end(chunk, count);
+}
+
+Fault check_entries(Bytes& rest, std::size_t count, std::size_t body_bytes_max) {
+  const std::byte* at = rest.data();
+  const std::byte* const end = at + rest.size();
   for (std::size_t i = 0; i < count; ++i) {
     const auto left = static_cast<std::size_t>(end - at);
     if (left < entry_bytes_min) {
@@ -124,11 +131,14 @@ Fault check_chunk(Bytes chunk, std::size_t count, std::size_t body_bytes_max) {
     at += size;
     prefetch_ahead<Prefetch::to_read>(at);
   }
-  if (at != end) {
-    return {Code::bad_frame, "chunk: " + std::to_string(end - at) + " bytes after the last of " +
-                                 std::to_string(count) + " messages"};
-  }
+  rest = {at, static_cast<std::size_t>(end - at)};
   return {};
+}
+
+Fault check_chunk_end(Bytes rest, std::size_t count) {
+  if (rest.empty()) return {};
+  return {Code::bad_frame, "chunk: " + std::to_string(rest.size()) + " bytes after the last of " +
+                               std::to_string(count) + " messages"};
 }
 
 Entry ChunkReader::read_other(Bytes rest) {

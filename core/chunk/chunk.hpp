@@ -33,6 +33,13 @@ struct Entry {
 // with. A few ns a message: nil-meta entries with bin8/bin16 bodies take the short path.
 Fault check_chunk(Bytes chunk, std::size_t count, std::size_t body_bytes_max);
 
+// Its three parts, for who takes a chunk apart while it is walked: that a chunk may be of this
+// size; the first `count` entries of `rest`, which is stepped over them; that nothing is behind the
+// last.
+Fault check_chunk_size(std::size_t bytes, std::size_t count);
+Fault check_entries(Bytes& rest, std::size_t count, std::size_t body_bytes_max);
+Fault check_chunk_end(Bytes rest, std::size_t count);
+
 // Reads a chunk that check_chunk has passed (or that we built ourselves); anything else is a bug
 // and ends the process rather than reading past the end.
 class ChunkReader {

@@ -143,6 +143,7 @@ class HubMachine {
   void expire_sessions(Now now, bool socket_was_empty);
   void hear(Session& session, Now now);
   void touch(Session& session, Now now);
+  void excuse_silence(Session& session, Instant now);
   // Later, if nobody could be heard since.
   Instant last_heard(const Session& session) const { return session.deadline - lease_and_margin(); }
   void index_deadline(Session& session);

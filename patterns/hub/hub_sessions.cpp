@@ -329,13 +329,20 @@ void HubMachine::hear(Session& session, Now now) {
 
 void HubMachine::touch(Session& session, Now now) {
   const bool is_new = session.deadline == Instant{};
-  // Beats come one a beat, so this is a worker that stood still or was cut off: its handlers' time
-  // did not run either, or it could not say so.
-  const Duration silence = now.mono - last_heard(session);
-  if (!is_new && silence > 2 * config_.timing.beat) session.oldest_since += silence;
+  if (!is_new) excuse_silence(session, now.mono);
   session.deadline = now.mono + config_.timing.lease + config_.timing.margin;
   // It may be earlier than it was: postpone() had counted on silence.
   if (is_new || session.deadline < session.indexed_deadline) index_deadline(session);
+}
+
+// Beats come one a beat. After a longer silence this is a worker that stood still or was cut off:
+// no handler of it has run, or could say so. A beat of it counts, so that one who beats too slowly
+// has no handlers without end; and our own stall, which postpone() sees to, is no silence.
+void HubMachine::excuse_silence(Session& session, Instant now) {
+  const Duration silence = now - std::max(last_heard(session), session.oldest_since);
+  if (silence > 2 * config_.timing.beat) session.oldest_silence += silence - config_.timing.beat;
+  const Duration all = std::max(now - session.oldest_since, Duration{});
+  session.oldest_silence = std::min(session.oldest_silence, all);
 }
 
 void HubMachine::index_deadline(Session& session) {

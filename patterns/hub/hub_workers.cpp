@@ -59,7 +59,7 @@ void HubMachine::on_settle(Session& session, const Settle& settle, Now now) {
     queue.group.settle(session.id, row, by, handle.exceptions);
     if (handle.exceptions.size() > told) note_late_outcome(session, row);
     if (row.verb == Verb::extend && row.lease == session.oldest_lease) {
-      session.oldest_since = now.mono;
+      session.restart_oldest(now.mono);
     }
   }
   gated_bytes_ += (handle.exceptions.size() - told_before) * sizeof(protocol::Settled::Exception);
@@ -108,14 +108,15 @@ void HubMachine::check_handlers(Session& session, Now now) {
   if (is_on_its_way || lease != session.oldest_lease || offset != session.oldest_offset) {
     session.oldest_lease = lease;
     session.oldest_offset = offset;
-    session.oldest_since = now.mono;
+    session.restart_oldest(now.mono);
     return;
   }
   const auto limit = queue.policy.handler_timeout;
   if (limit.count() == 0) return;
   const HubTiming& timing = config_.timing;
   const Instant lived_until = std::min(now.mono, last_heard(session));
-  if (lived_until - session.oldest_since < limit + timing.lease + timing.margin) return;
+  const Duration lived = lived_until - session.oldest_since - session.oldest_silence;
+  if (lived < limit + timing.lease + timing.margin) return;
   note(LogLevel::warning, "worker \"" + session.peer + "\" has said nothing of " + queue.name +
                               "/0/" + std::to_string(offset) +
                               " for longer than its handler_timeout: it has failed");

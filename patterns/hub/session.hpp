@@ -79,10 +79,17 @@ struct Session {
   bool alone = false;               // holds a suspect, and gets nothing else
   LogId running_dry_for = 0;  // gets nothing more, so that it can take a suspect of this queue
 
-  // The oldest message it holds and since when that has been so: a handler that never answers.
+  // The oldest message it holds, since when that has been so, and for how much of that nobody could
+  // be heard: a handler that never answers.
   std::uint64_t oldest_offset = 0;
   LeaseId oldest_lease = 0;
   Instant oldest_since{};
+  Duration oldest_silence{};
+
+  void restart_oldest(Instant now) {
+    oldest_since = now;
+    oldest_silence = {};
+  }
   // Slots whose handlers took too long and have said nothing since: nobody can begin anything
   // there.
   std::uint32_t stuck = 0;

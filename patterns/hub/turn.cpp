@@ -3,6 +3,8 @@
 
 #include <iterator>
 
+#include "core/check.hpp"
+
 namespace pawl {
 namespace {
 
@@ -21,7 +23,8 @@ std::optional<Turn::Failure> Turn::take_store_events(std::vector<RoutedMessage>&
   events_.clear();
   store_.drain(events_);
   for (const StoreEvent& event : events_) {
-    if (std::holds_alternative<Committed>(event)) {
+    if (const auto* committed = std::get_if<Committed>(&event)) {
+      PAWL_CHECK(commit_under_way_ && committed->tag == next_tag_ - 1);
       commit_under_way_ = false;
       machine_.on_committed();
       append(out, std::move(waiting_));

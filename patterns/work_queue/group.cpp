@@ -58,17 +58,14 @@ void Group::lease(const ChunkRef& ref, std::uint32_t first, std::uint32_t count,
 void Group::wake_due(HubTime now) {
   while (!due_.empty() && due_.front().due <= now) {
     const Due next = due_.front();
-    std::pop_heap(due_.begin(), due_.end(), Due::comes_later);
-    due_.pop_back();
+    due_.pop();
     change_single(next.offset, next.is_alone ? RunState::suspect : RunState::ready);
   }
-  constexpr std::size_t kept = 1024;  // of a storm that has passed nothing stays
-  if (due_.capacity() > kept && due_.size() < due_.capacity() / 4) due_.shrink_to_fit();
 }
 
 void Group::await_due(std::uint64_t offset, const FailingMessage& record) {
-  due_.push_back({record.due, offset, record.must_be_alone()});
-  std::push_heap(due_.begin(), due_.end(), Due::comes_later);
+  // must_be_alone(): nothing of that changes while it waits.
+  due_.push({record.due, offset, record.must_be_alone()});
 }
 
 std::optional<HubTime> Group::next_due() const {

@@ -30,6 +30,7 @@
 #include "core/protocol/messages.hpp"
 #include "core/store/store.hpp"
 #include "core/time.hpp"
+#include "patterns/work_queue/due_times.hpp"
 #include "patterns/work_queue/records.hpp"
 
 namespace pawl {
@@ -179,16 +180,6 @@ class Group {
     bool has_row = false;   // in the store, or will have with the commit under way
     bool is_dirty = false;  // is in dirty_records_
   };
-  struct Due {
-    HubTime due;
-    std::uint64_t offset = 0;
-    bool is_alone = false;  // its record.must_be_alone(): nothing changes while it waits
-    // Of a heap whose front is the first.
-    static bool comes_later(const Due& one, const Due& other) {
-      return std::pair(one.due, one.offset) > std::pair(other.due, other.offset);
-    }
-  };
-
   Chunks::iterator chunk_at(std::uint64_t offset);
   void change(Chunks::iterator chunk, const Run& run, const Holder* holder);
   void change_single(std::uint64_t offset, RunState state);
@@ -238,7 +229,7 @@ class Group {
   std::set<std::uint64_t> sparse_;
   std::set<std::uint64_t> suspects_;
   std::set<std::uint64_t> dying_;
-  std::vector<Due> due_;  // a heap; who is delayed leaves it only when its time has come
+  DueTimes due_;  // who is delayed leaves it only when its time has come
   OffsetMap<Record> failing_;
   std::size_t failing_bytes_ = 0;
 

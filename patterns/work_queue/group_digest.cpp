@@ -56,9 +56,7 @@ std::string Group::digest() const {
     text += " failing" + number(offset) + ':' + describe(record) + '\n';
     if (record.has_row) rows += number(offset);
   });
-  std::vector<Due> due = due_;
-  std::sort(due.rbegin(), due.rend(), Due::comes_later);
-  for (const Due& next : due) {
+  for (const Due& next : due_.all()) {
     text += " due" + number(static_cast<std::uint64_t>(next.due.us)) + number(next.offset) + '\n';
   }
   text += " rows";
@@ -91,9 +89,8 @@ void Group::check_invariants() const {
   PAWL_CHECK(suspects_.size() == totals[static_cast<std::size_t>(RunState::suspect)]);
   PAWL_CHECK(dying_.size() == totals[static_cast<std::size_t>(RunState::dying)]);
   PAWL_CHECK(due_.size() == totals[static_cast<std::size_t>(RunState::delayed)]);
-  PAWL_CHECK(std::is_heap(due_.begin(), due_.end(), Due::comes_later));
   std::set<std::uint64_t> delayed;
-  for (const Due& due : due_) {
+  for (const Due& due : due_.all()) {
     const ActiveChunk& chunk = std::prev(active_.upper_bound(due.offset))->second;
     const Run* run = chunk.runs.find(static_cast<std::uint32_t>(due.offset - chunk.ref.offset));
     PAWL_CHECK(run != nullptr && run->state == RunState::delayed);

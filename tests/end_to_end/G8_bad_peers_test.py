@@ -14,8 +14,8 @@ import msgpack
 import zmq
 import zmtp
 
-# The watch's budget here. It looks every 500 ms, while memory grows every 50; a stranger sends
-# 250 MB a second.
+# The watch's budget here. It looks every 50 ms while the device is awake or its memory grows, else
+# every 500; a stranger sends 250 to 750 MB a second.
 RESIDENT_MAX = (1000 if harness.SANITIZED else 256) << 20
 RSS_MAX = (3000 if harness.SANITIZED else 600) << 20
 CONFIG = harness.TIMING.replace("[defaults]", f"resident_bytes_max = {RESIDENT_MAX}\n[defaults]")

@@ -63,16 +63,26 @@ TEST_CASE("what shares a frame is a chunk: not more messages, not more bytes") {
   CHECK(frames_for(std::vector<std::pair<std::uint32_t, std::size_t>>(256, {1, 1000})) == 2);
 }
 
-TEST_CASE("G8 rows that share a frame share its fault, and no byte of it is taken for a message") {
+TEST_CASE("G8 damage takes the row that it is in and those behind it, not those before it") {
+  constexpr auto with_previous = protocol::deliver_flags::with_previous;
   Deliver deliver{1, 1, 1, {}};
-  deliver.rows = {{0, 0, 1, 1, 0}, {0, 5, 2, 1, protocol::deliver_flags::with_previous}};
-  const std::vector<Slice> frames{chunk(2, 10)};  // one message too few
-  std::size_t bytes = 0, faults = 0;
-  protocol::each_chunk(deliver, frames, limits::body_bytes_max,
-                       [&](const Deliver::Row&, const Slice& part, const Fault& fault) {
-                         bytes += part.size;
-                         faults += fault.code == Code::bad_frame ? 1 : 0;
-                       });
-  CHECK(faults == 2);
-  CHECK(bytes == frames[0].size);  // for who counts credit
+  deliver.rows = {{0, 0, 1, 1, 0}, {0, 5, 2, 1, with_previous}, {0, 9, 1, 1, with_previous}};
+  const auto faults_of = [&](const Slice& frame) {
+    std::size_t bytes = 0;
+    std::string faults;
+    protocol::each_chunk(deliver, {frame}, limits::body_bytes_max,
+                         [&](const Deliver::Row&, const Slice& part, const Fault& fault) {
+                           bytes += part.size;
+                           faults += fault.code == Code::ok ? '.' : 'x';
+                         });
+    CHECK(bytes == frame.size);  // for who counts credit
+    return faults;
+  };
+  CHECK(faults_of(chunk(4, 10)) == "...");
+  CHECK(faults_of(chunk(3, 10)) == "..x");  // one too few
+  CHECK(faults_of(chunk(2, 10)) == ".xx");
+  CHECK(faults_of(chunk(5, 10)) == "..x");  // one too many
+  CHECK(faults_of(Buffer::copy_of({})) == "xxx");
+  deliver.rows[1].count = limits::chunk_messages_max;
+  CHECK(faults_of(chunk(4, 10)) == "xxx");  // no chunk of so many
 }

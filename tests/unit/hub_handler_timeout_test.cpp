@@ -39,17 +39,61 @@ TEST_CASE("G2 while a worker stands still its handler's time does not run") {
   auto& w = hub.worker("orders", {.slots = 1});
   p.send("a");
   hub.turn();
-  for (int i = 0; i < 5; ++i) {
+  const auto stand_still = [&] {
     w.beats = false;
     hub.advance(9s);  // it still believes in its lease, and has hardly begun
     w.beats = true;
+  };
+  for (int i = 0; i < 3; ++i) {
+    stand_still();
     hub.advance(500ms);
   }
-  w.beats = false;
-  hub.advance(9500ms);
+  stand_still();
   CHECK(hub.stat("orders", "leased") == 1);
+  hub.advance(until_blamed);
+  CHECK(hub.stat("orders", "leased") == 0);
+}
+
+TEST_CASE("G3 one who beats too slowly has no handler without end") {
+  HubTester hub(times_out(100ms));
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders", {.slots = 1});
+  p.send("a");
+  hub.turn();
+  w.beats = false;
+  for (int i = 0; i < 10 && hub.stat("orders", "leased") == 1; ++i) {
+    hub.advance(8s);
+    w.beat();
+    hub.turn();
+    hub.advance(1s);  // a look
+  }
+  CHECK(hub.stat("orders", "leased") == 0);
+}
+
+TEST_CASE("G3 what was delivered during a silence is not excused for what was before it") {
+  HubTester hub(times_out(100ms));
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders", {.slots = 1});
+  w.beats = false;
+  hub.advance(8s);
+  p.send("a");
+  hub.turn();
+  hub.advance(1s);
   w.beats = true;
-  hub.advance(until_blamed + 2s);
+  hub.advance(until_blamed + 500ms);
+  CHECK(hub.stat("orders", "leased") == 0);
+}
+
+TEST_CASE("G3 the hub's own stall excuses a handler once") {
+  HubTester hub(times_out(100ms));
+  auto& p = hub.producer("orders");
+  auto& w = hub.worker("orders", {.slots = 1});
+  p.send("a");
+  hub.turn();
+  hub.advance(1s);
+  w.beat();  // is read before the hub knows that it stood still
+  hub.stall(60s);
+  hub.advance(until_blamed + 1s);
   CHECK(hub.stat("orders", "leased") == 0);
 }
 

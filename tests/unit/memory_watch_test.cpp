@@ -28,6 +28,7 @@ TEST_CASE(
   now += milliseconds(50);
   REQUIRE(watch.is_over(now, 0));
   REQUIRE(watch.wake_by() == now + milliseconds(50));
+  REQUIRE(grown.back() == std::byte{1});
 }
 
 TEST_CASE(

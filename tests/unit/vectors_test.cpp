@@ -10,6 +10,7 @@
 #include "core/chunk/meta.hpp"
 #include "core/limits.hpp"
 #include "core/protocol/codec.hpp"
+#include "core/protocol/deliver_chunks.hpp"
 
 using namespace pawl;
 using namespace pawl::protocol;
@@ -286,6 +287,33 @@ TEST_CASE("the vectors of chunks hold for the C++ codec") {
     const Fault fault = check_chunk(bytes_of(vector), vector["count"], vector["body_bytes_max"]);
     INFO(fault.text);
     CHECK(name_of(fault.code) == vector["code"]);
+  }
+}
+
+TEST_CASE("the vectors of deliveries hold for the C++ codec") {
+  for (const json& vector : load("chunks")["deliveries"]) {
+    INFO(vector["name"]);
+    std::vector<std::byte> header;
+    append_hex(vector["header"], header);
+    const auto deliver = std::get<Deliver>(*decode(header));
+    std::vector<Slice> frames;
+    for (const std::string hex : vector["frames"]) {
+      std::vector<std::byte> bytes;
+      append_hex(hex, bytes);
+      frames.emplace_back(Buffer::copy_of(bytes));
+    }
+    REQUIRE(frames_expected(deliver) == frames.size());
+    json messages = json::array();
+    each_chunk(deliver, frames, limits::body_bytes_max,
+               [&](const Deliver::Row& row, const Slice& chunk, const Fault& fault) {
+                 CHECK(fault.text == "");
+                 ChunkReader reader(chunk.bytes());
+                 std::uint64_t offset = row.offset;
+                 for (Entry entry; reader.next(entry); ++offset) {
+                   messages.push_back({offset, row.attempt, hex_of(entry.body)});
+                 }
+               });
+    CHECK(messages == vector["messages"]);
   }
 }
 

@@ -72,6 +72,25 @@ def check_chunks(vectors):
         expect(code == vector["code"], vector["name"], f"{code} instead of {vector['code']}")
 
 
+def check_deliveries(vectors):
+    for vector in vectors:
+        rows = pawl_check.decode_header(bytes.fromhex(vector["header"]))["rows"]
+        counts = []
+        for _lane, _offset, count, _attempt, flags in rows:
+            if flags & 4:
+                counts[-1] += count
+            else:
+                counts.append(count)
+        frames = [bytes.fromhex(frame) for frame in vector["frames"]]
+        expect(len(frames) == len(counts), vector["name"], f"{counts} for {len(frames)} frames")
+        bodies = [body for frame, count in zip(frames, counts)
+                  for _meta, body in pawl_check.check_chunk(frame, count, 2**20)]
+        places = [[offset + i, attempt] for _lane, offset, count, attempt, _flags in rows
+                  for i in range(count)]
+        found = [[*place, body.hex()] for place, body in zip(places, bodies)]
+        expect(found == vector["messages"], vector["name"], f"read as {found}")
+
+
 def check_metas(vectors):
     for vector in vectors["valid"]:
         decoded = pawl_check.decode_meta(bytes_of(vector))
@@ -100,6 +119,7 @@ check_headers(headers)
 check_cut_short(headers)
 check_every_command_has_two(headers)
 check_chunks(load("chunks"))
+check_deliveries(load("chunks")["deliveries"])
 check_metas(load("metas"))
 print("\n".join(failures) or "every vector holds")
 sys.exit(1 if failures else 0)

@@ -274,7 +274,7 @@ bad_header("goaway with a span of 2^32 ms", [1, 17, {1: 2**32}], "BAD_FRAME")
 
 # Chunks ----------------------------------------------------------------------------------------
 
-chunks = {"valid": [], "invalid": []}
+chunks = {"valid": [], "invalid": [], "deliveries": []}
 
 
 def chunk(name, raw, entries, canonical=True):
@@ -299,6 +299,13 @@ def plain(*bodies):
     return entries_of(*((None, body) for body in bodies))
 
 
+def delivery(name, rows, frames, messages):
+    chunks["deliveries"].append({
+        "name": name, "header": hex_of(pack([1, 9, {0: 1, 1: 1, 2: 9, 3: rows}])),
+        "frames": [hex_of(frame) for frame in frames],
+        "messages": [[offset, attempt, body.hex()] for offset, attempt, body in messages]})
+
+
 META = {2: {"trace": "00-4bf9", "ünï": ""}, 3: 1700000000000000}
 DEAD = {8: ["orders", 0, 41], 9: [[1700000000000000, "w1", "no such key", 1], [1700000001000000, "",
 "", 3]], 10: 2}
@@ -317,6 +324,13 @@ chunk("a meta whose fields make no sense is well formed all the same",
       entries_of(({1: "no bin", 11: None}, b"")), [(pack({1: "no bin", 11: None}), b"")])
 chunk("bodies in wider lengths than they need", bytes.fromhex("92c0c500016192c0c60000000162"),
       [(None, b"a"), (None, b"b")], canonical=False)
+
+delivery("a frame a row", [[0, 40, 2, 1, 0], [0, 7, 1, 3, 1]], [plain(b"a", b"b"), plain(b"c")],
+         [(40, 1, b"a"), (41, 1, b"b"), (7, 3, b"c")])
+delivery("two frames of two rows each",
+         [[0, 7, 1, 3, 1], [0, 9, 2, 2, 5], [0, 40, 2, 1, 0], [0, 42, 1, 1, 4]],
+         [plain(b"c", b"d", b"e"), plain(b"a", b"b", b"f")],
+         [(7, 3, b"c"), (9, 2, b"d"), (10, 2, b"e"), (40, 1, b"a"), (41, 1, b"b"), (42, 1, b"f")])
 
 bad_chunk("no bytes", b"", 1, "BAD_FRAME")
 bad_chunk("count 0", b"", 0, "BAD_FRAME")
