@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes headers.json, chunks.json and metas.json beside this file. The examples and what they
-decode to are given by hand, after docs/protocol.md; only the packing is done by msgpack."""
+"""Writes the four .json files beside this one. The examples and what they decode to are given by
+hand, after docs/protocol.md; only the packing is done by msgpack."""
 
 import json
 import pathlib
@@ -274,7 +274,8 @@ bad_header("goaway with a span of 2^32 ms", [1, 17, {1: 2**32}], "BAD_FRAME")
 
 # Chunks ----------------------------------------------------------------------------------------
 
-chunks = {"valid": [], "invalid": [], "deliveries": []}
+chunks = {"valid": [], "invalid": []}
+deliveries = {"valid": []}
 
 
 def chunk(name, raw, entries, canonical=True):
@@ -300,7 +301,7 @@ def plain(*bodies):
 
 
 def delivery(name, rows, frames, messages):
-    chunks["deliveries"].append({
+    deliveries["valid"].append({
         "name": name, "header": hex_of(pack([1, 9, {0: 1, 1: 1, 2: 9, 3: rows}])),
         "frames": [hex_of(frame) for frame in frames],
         "messages": [[offset, attempt, body.hex()] for offset, attempt, body in messages]})
@@ -406,6 +407,7 @@ bad_meta("a failure of kind 6", {9: [[1, "w", "r", 6]]})
 bad_meta("a reason of 1,025 bytes", {9: [[1, "w", "r" * 1025, 1]]})
 bad_meta("33 failures", {9: [[1, "w", "r", 1]] * 33})
 
-for stem, content in (("headers", headers), ("chunks", chunks), ("metas", metas)):
+for stem, content in (("headers", headers), ("chunks", chunks), ("deliveries", deliveries),
+                      ("metas", metas)):
     text = json.dumps(content, indent=1, ensure_ascii=False)
     (HERE / f"{stem}.json").write_text(text + "\n", encoding="utf-8")
