@@ -291,7 +291,8 @@ TEST_CASE("the vectors of chunks hold for the C++ codec") {
 }
 
 TEST_CASE("the vectors of deliveries hold for the C++ codec") {
-  for (const json& vector : load("deliveries")["valid"]) {
+  const json vectors = load("deliveries");
+  for (const json& vector : vectors["valid"]) {
     INFO(vector["name"]);
     std::vector<std::byte> header;
     append_hex(vector["header"], header);
