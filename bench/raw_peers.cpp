@@ -134,10 +134,15 @@ void proxy(void* context) {
   zmq_proxy(front, back, nullptr);
 }
 
+int open_file(const std::string& path) {
+  const int file = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+  check(file >= 0, "open");
+  return file;
+}
+
 // What a disk gives to whoever writes the messages' bytes and nothing else.
 void append(const bench::Arguments& load) {
-  const int file = open(load.endpoint.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-  check(file >= 0, "open");
+  const int file = open_file(load.endpoint);
   const std::uint64_t pack = load["--pack"];
   const std::string bytes(load.bytes * pack, 'x');
   const std::uint64_t syncs = load.count / pack;
@@ -214,8 +219,7 @@ class GroupCommit {
 };
 
 void append_in_groups(const bench::Arguments& load) {
-  const int file = open(load.endpoint.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-  check(file >= 0, "open");
+  const int file = open_file(load.endpoint);
   GroupCommit commit(file, load.bytes, load.count / 10);
   bench::Pace pace(load["--rate"]);
   for (std::uint64_t sent = 0; sent < load.count;) {

@@ -57,7 +57,7 @@ class DeliverFrames {
   }
 
   std::vector<Slice> frames_;
-  std::vector<std::byte> gathered_;  // of the last frame, if it is of several rows
+  std::vector<std::byte> gathered_;  // the last frame, if it is of several rows; its memory stays
   std::size_t count_ = 0;            // messages in the last frame
   bool last_is_small_ = false;
 };

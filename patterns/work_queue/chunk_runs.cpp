@@ -5,13 +5,10 @@
 #include <array>
 
 #include "core/check.hpp"
+#include "core/find_near.hpp"
 
 namespace pawl {
 namespace {
-
-bool ends_at_or_before(const Run& run, std::uint32_t position) {
-  return run.end() <= position;
-}
 
 bool joinable(const Run& left, const Run& right) {
   return left.end() == right.first && left.state == right.state && left.lease == right.lease &&
@@ -26,18 +23,9 @@ std::uint32_t ChunkRuns::live() const {
   return total;
 }
 
-// One change asks several times for the same place, and settles come in order: so the last place
-// and the two after it are looked at before all are searched.
+// One change asks several times for the same place, and settles come in order.
 std::size_t ChunkRuns::index_from(std::uint32_t position) const {
-  std::size_t at = std::min(found_, runs_.size());
-  if (at == 0 || ends_at_or_before(runs_[at - 1], position)) {
-    for (const std::size_t end = std::min(at + 3, runs_.size()); at < end; ++at) {
-      if (!ends_at_or_before(runs_[at], position)) return found_ = at;
-    }
-    if (at == runs_.size()) return found_ = at;
-  }
-  const auto found = std::lower_bound(runs_.begin(), runs_.end(), position, ends_at_or_before);
-  return found_ = static_cast<std::size_t>(found - runs_.begin());
+  return find_near(runs_, found_, [position](const Run& run) { return run.end() <= position; });
 }
 
 const Run* ChunkRuns::find(std::uint32_t position) const {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/check.hpp"
+#include "core/find_near.hpp"
 
 namespace pawl {
 namespace {
@@ -198,16 +199,7 @@ void Group::hold(const Holder& holder, const Part& part) {
 }
 
 std::size_t Group::Lease::part_after(std::uint64_t offset) const {
-  const auto ends_before = [offset](const Part& each) { return each.end() <= offset; };
-  std::size_t at = std::min(found, parts.size());
-  if (at == 0 || ends_before(parts[at - 1])) {
-    for (const std::size_t end = std::min(at + 3, parts.size()); at < end; ++at) {
-      if (!ends_before(parts[at])) return found = at;
-    }
-    if (at == parts.size()) return found = at;
-  }
-  const auto part = std::partition_point(parts.begin(), parts.end(), ends_before);
-  return found = static_cast<std::size_t>(part - parts.begin());
+  return find_near(parts, found, [offset](const Part& part) { return part.end() <= offset; });
 }
 
 void Group::Lease::trim(std::uint64_t offset, std::uint32_t count) {

@@ -73,16 +73,16 @@ TEST_CASE("G8 damage takes the row that it is in and those behind it, not those 
     protocol::each_chunk(deliver, {frame}, limits::body_bytes_max,
                          [&](const Deliver::Row&, const Slice& part, const Fault& fault) {
                            bytes += part.size;
-                           faults += fault.code == Code::ok ? '.' : 'x';
+                           faults += fault.code == Code::ok ? '.' : '!';
                          });
     CHECK(bytes == frame.size);  // for who counts credit
     return faults;
   };
   CHECK(faults_of(chunk(4, 10)) == "...");
-  CHECK(faults_of(chunk(3, 10)) == "..x");  // one too few
-  CHECK(faults_of(chunk(2, 10)) == ".xx");
-  CHECK(faults_of(chunk(5, 10)) == "..x");  // one too many
-  CHECK(faults_of(Buffer::copy_of({})) == "xxx");
+  CHECK(faults_of(chunk(3, 10)) == "..!");  // one too few
+  CHECK(faults_of(chunk(2, 10)) == ".!!");
+  CHECK(faults_of(chunk(5, 10)) == "..!");  // one too many
+  CHECK(faults_of(Buffer::copy_of({})) == "!!!");
   deliver.rows[1].count = limits::chunk_messages_max;
-  CHECK(faults_of(chunk(4, 10)) == "xxx");  // no chunk of so many
+  CHECK(faults_of(chunk(4, 10)) == "!!!");  // no chunk of so many
 }

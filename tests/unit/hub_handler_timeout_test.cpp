@@ -16,6 +16,18 @@ QueuePolicy times_out(std::chrono::milliseconds backoff) {
   return {.handler_timeout = 1s, .backoff = {backoff, 1.0, 1h, 0.0}};
 }
 
+// A worker of one slot has "a" in its hands.
+struct OneInHand {
+  HubTester hub{times_out(100ms)};
+  TestProducer& p = hub.producer("orders");
+  TestWorker& w = hub.worker("orders", {.slots = 1});
+
+  OneInHand() {
+    p.send("a");
+    hub.turn();
+  }
+};
+
 }  // namespace
 
 TEST_CASE("G3 what waits behind a handler that never ends comes back, and is not blamed") {
@@ -34,11 +46,8 @@ TEST_CASE("G3 what waits behind a handler that never ends comes back, and is not
 }
 
 TEST_CASE("G2 while a worker stands still its handler's time does not run") {
-  HubTester hub(times_out(100ms));
-  auto& p = hub.producer("orders");
-  auto& w = hub.worker("orders", {.slots = 1});
-  p.send("a");
-  hub.turn();
+  OneInHand one;
+  auto& [hub, p, w] = one;
   const auto stand_still = [&] {
     w.beats = false;
     hub.advance(9s);  // it still believes in its lease, and has hardly begun
@@ -55,11 +64,8 @@ TEST_CASE("G2 while a worker stands still its handler's time does not run") {
 }
 
 TEST_CASE("G3 one who beats too slowly has no handler without end") {
-  HubTester hub(times_out(100ms));
-  auto& p = hub.producer("orders");
-  auto& w = hub.worker("orders", {.slots = 1});
-  p.send("a");
-  hub.turn();
+  OneInHand one;
+  auto& [hub, p, w] = one;
   w.beats = false;
   for (int i = 0; i < 10 && hub.stat("orders", "leased") == 1; ++i) {
     hub.advance(8s);
@@ -85,11 +91,8 @@ TEST_CASE("G3 what was delivered during a silence is not excused for what was be
 }
 
 TEST_CASE("G3 the hub's own stall excuses a handler once") {
-  HubTester hub(times_out(100ms));
-  auto& p = hub.producer("orders");
-  auto& w = hub.worker("orders", {.slots = 1});
-  p.send("a");
-  hub.turn();
+  OneInHand one;
+  auto& [hub, p, w] = one;
   hub.advance(1s);
   w.beat();  // is read before the hub knows that it stood still
   hub.stall(60s);
