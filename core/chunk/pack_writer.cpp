@@ -1,20 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/chunk/pack_writer.hpp"
 
+#include "core/check.hpp"
+
 namespace pawl {
 
-void PackWriter::write_uint(std::uint64_t value) {
+namespace {
+
+constexpr std::size_t number_bytes_max = 9;
+
+// A tag and a value of `size` bytes, of which all eight are written: there is room behind it.
+std::byte* put_tagged(std::byte* at, unsigned tag, std::uint64_t value, std::size_t size) {
+  *at = static_cast<std::byte>(tag);
+  const std::uint64_t ordered = big_endian(value << (64 - 8 * size));
+  std::memcpy(at + 1, &ordered, sizeof ordered);
+  return at + 1 + size;
+}
+
+// Returns the end of what it wrote; uses up to number_bytes_max bytes from `at`.
+std::byte* put_uint(std::byte* at, std::uint64_t value) {
   if (value < 0x80) {
-    byte(static_cast<unsigned>(value));
-  } else if (value <= 0xff) {
-    write_tagged(0xcc, value, 1);
-  } else if (value <= 0xffff) {
-    write_tagged(0xcd, value, 2);
-  } else if (value <= 0xffffffff) {
-    write_tagged(0xce, value, 4);
-  } else {
-    write_tagged(0xcf, value, 8);
+    *at = static_cast<std::byte>(value);
+    return at + 1;
   }
+  if (value <= 0xff) return put_tagged(at, 0xcc, value, 1);
+  if (value <= 0xffff) return put_tagged(at, 0xcd, value, 2);
+  if (value <= 0xffffffff) return put_tagged(at, 0xce, value, 4);
+  return put_tagged(at, 0xcf, value, 8);
+}
+
+}  // namespace
+
+void PackWriter::write_uint(std::uint64_t value) {
+  if (value < 0x80) return byte(static_cast<unsigned>(value));
+  std::byte all[number_bytes_max];
+  bytes_.insert(bytes_.end(), all, put_uint(all, value));
+}
+
+void PackWriter::write_uints(std::initializer_list<std::uint64_t> values) {
+  PAWL_CHECK(values.size() <= numbers_max);
+  std::byte all[numbers_max * number_bytes_max];
+  std::byte* at = all;
+  for (const std::uint64_t value : values) at = put_uint(at, value);
+  bytes_.insert(bytes_.end(), all, at);
 }
 
 void PackWriter::write_text(std::string_view value) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,9 @@ class PackWriter {
   explicit PackWriter(std::vector<std::byte>& bytes) : bytes_(bytes) {}
 
   void write_uint(std::uint64_t value);
+  // At most `numbers_max` of them, as write_uint writes each, with one look at the vector's end.
+  static constexpr std::size_t numbers_max = 8;
+  void write_uints(std::initializer_list<std::uint64_t> values);
   void write_bool(bool value) { byte(value ? 0xc3 : 0xc2); }
   void write_nil() { byte(0xc0); }
   void write_double(double value) {
@@ -37,14 +41,6 @@ class PackWriter {
     const std::uint64_t all = big_endian(value << (64 - 8 * size));
     const auto* first = reinterpret_cast<const std::byte*>(&all);
     bytes_.insert(bytes_.end(), first, first + size);
-  }
-  // A tag and a value of `size` bytes, 1 to 8, at once.
-  void write_tagged(unsigned tag, std::uint64_t value, std::size_t size) {
-    std::byte all[9];
-    all[0] = static_cast<std::byte>(tag);
-    const std::uint64_t ordered = big_endian(value << (64 - 8 * size));
-    std::memcpy(all + 1, &ordered, 8);
-    bytes_.insert(bytes_.end(), all, all + 1 + size);
   }
   void write_count(unsigned fix, unsigned wide16, std::size_t count);
 

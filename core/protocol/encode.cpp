@@ -69,12 +69,6 @@ class FieldWriter {
   std::size_t map_at_ = 0;
 };
 
-void write_range(PackWriter& out, const Range& range) {
-  out.write_uint(range.lane);
-  out.write_uint(range.offset);
-  out.write_uint(range.length);
-}
-
 template <class Enum>
 std::uint64_t number_of(Enum value) {
   return static_cast<std::uint64_t>(value);
@@ -91,9 +85,8 @@ void write(FieldWriter& out, const Hello& hello) {
   out.number(5, hello.got);
   if (!hello.held.empty()) {
     out.rows(6, hello.held, 5, [](PackWriter& row, const Hello::Held& held) {
-      row.write_uint(held.handle);
-      row.write_uint(held.lease);
-      write_range(row, held.range);
+      row.write_uints(
+          {held.handle, held.lease, held.range.lane, held.range.offset, held.range.length});
     });
   }
   out.number(7, hello.number);
@@ -130,8 +123,7 @@ void write(FieldWriter& out, const Opened& opened) {
   out.number(2, opened.floor, 1);
   if (!opened.known.empty()) {
     out.rows(3, opened.known, 2, [](PackWriter& row, const SequenceRange& range) {
-      row.write_uint(range.first);
-      row.write_uint(range.length);
+      row.write_uints({range.first, range.length});
     });
   }
   out.always(4).write_uint(number_of(opened.durability));
@@ -145,14 +137,8 @@ void write(FieldWriter& out, const Opened& opened) {
 void write(FieldWriter& out, const Send& send) {
   PAWL_CHECK(send.parts.size() <= limits::send_parts_max);
   out.rows(0, send.parts, 8, [](PackWriter& row, const Send::Part& part) {
-    row.write_uint(part.handle);
-    row.write_uint(part.epoch);
-    row.write_uint(part.floor);
-    row.write_uint(part.seq);
-    row.write_uint(part.count);
-    row.write_uint(part.lane);
-    row.write_uint(static_cast<std::uint64_t>(part.deliver_at_us));
-    row.write_uint(part.flags);
+    row.write_uints({part.handle, part.epoch, part.floor, part.seq, part.count, part.lane,
+                     static_cast<std::uint64_t>(part.deliver_at_us), part.flags});
   });
   out.boolean(1, send.atomic);
 }
@@ -161,10 +147,7 @@ void write(FieldWriter& out, const Confirm& confirm) {
   out.always(0).write_uint(confirm.handle);
   out.always(1).write_uint(number_of(confirm.durability));
   out.rows(2, confirm.rows, 5, [](PackWriter& row, const Confirm::Row& confirmed) {
-    row.write_uint(confirmed.seq);
-    row.write_uint(confirmed.length);
-    row.write_uint(confirmed.lane);
-    row.write_uint(confirmed.offset);
+    row.write_uints({confirmed.seq, confirmed.length, confirmed.lane, confirmed.offset});
     row.write_bool(confirmed.duplicate);
   });
 }
@@ -172,9 +155,7 @@ void write(FieldWriter& out, const Confirm& confirm) {
 void write(FieldWriter& out, const Refuse& refuse) {
   out.always(0).write_uint(refuse.handle);
   out.rows(1, refuse.rows, 5, [](PackWriter& row, const Refuse::Row& refused) {
-    row.write_uint(refused.seq);
-    row.write_uint(refused.length);
-    row.write_uint(number_of(refused.code));
+    row.write_uints({refused.seq, refused.length, number_of(refused.code)});
     FieldWriter::text_value(row, refused.text);
     row.write_uint(refused.retry_after_ms);
   });
@@ -192,11 +173,7 @@ void write(FieldWriter& out, const Deliver& deliver) {
   out.always(1).write_uint(deliver.number);
   out.always(2).write_uint(deliver.lease);
   out.rows(3, deliver.rows, 5, [](PackWriter& row, const Deliver::Row& run) {
-    row.write_uint(run.lane);
-    row.write_uint(run.offset);
-    row.write_uint(run.count);
-    row.write_uint(run.attempt);
-    row.write_uint(run.flags);
+    row.write_uints({run.lane, run.offset, run.count, run.attempt, run.flags});
   });
 }
 
@@ -204,9 +181,8 @@ void write(FieldWriter& out, const Settle& settle) {
   out.always(0).write_uint(settle.handle);
   out.always(1).write_uint(settle.number);
   out.rows(2, settle.rows, 7, [](PackWriter& row, const Settle::Row& settled) {
-    row.write_uint(number_of(settled.verb));
-    row.write_uint(settled.lease);
-    write_range(row, {settled.lane, settled.offset, settled.length});
+    row.write_uints(
+        {number_of(settled.verb), settled.lease, settled.lane, settled.offset, settled.length});
     if (settled.delay_ms) {
       row.write_uint(*settled.delay_ms);
     } else {
@@ -221,9 +197,8 @@ void write(FieldWriter& out, const Settled& settled) {
   out.always(1).write_uint(settled.upto);
   if (settled.exceptions.empty()) return;
   out.rows(2, settled.exceptions, 5, [](PackWriter& row, const Settled::Exception& exception) {
-    row.write_uint(exception.lease);
-    write_range(row, exception.range);
-    row.write_uint(number_of(exception.code));
+    row.write_uints({exception.lease, exception.range.lane, exception.range.offset,
+                     exception.range.length, number_of(exception.code)});
   });
 }
 

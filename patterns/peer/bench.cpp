@@ -318,17 +318,18 @@ void Bench::report_with_hand(WorkerEvent event) {
   if (!closed_) events_.push_back(std::move(event));
 }
 
-Bench::Work Bench::take_work() {
+void Bench::take_work(Work& work) {
   const std::lock_guard lock(mutex_);
   dirty_ = false;
   done_messages_ = 0;
   std::erase_if(staged_, [](const LeaseRef& lease) { return lease->cursor.unbegun() == 0; });
-  Work work{std::exchange(events_, {}), std::exchange(done_, {}), demand_};
+  work.events.swap(events_);
+  work.done.swap(done_);
+  work.demand = demand_;
   work.demand.staged = static_cast<std::uint32_t>(staged_.size());
   for (const LeaseRef& lease : staged_) work.demand.staged_messages += lease->cursor.unbegun();
   work.demand.pullable = static_cast<std::uint32_t>(work.demand.staged_messages);
   if (pulled_) work.demand.pullable += pulled_->cursor.unbegun();
-  return work;
 }
 
 void Bench::stage(std::vector<LeaseRef> hands, bool quietly, std::uint32_t hand_messages) {

@@ -33,7 +33,7 @@ namespace pawl::detail {
 class Lease {
  public:
   Lease(std::shared_ptr<peer::Bench> owner, peer::Hand started)
-      : bench(std::move(owner)), hand(std::move(started)), cursor(hand.run.count) {}
+      : bench(std::move(owner)), hand(std::move(started)), cursor(hand.count) {}
 
   const std::shared_ptr<peer::Bench> bench;
   const peer::Hand hand;
@@ -80,13 +80,14 @@ class LeaseRef {
 
 // Makes deliveries.
 struct DeliveryAccess {
-  // What all messages of a hand have in common.
-  static void point_at_hand(Delivery& delivery, Lease& lease);
-  // At one message of that hand. `begun_us`: when its handler begins, monotonic; rather too early
-  // than too late.
-  static void point(Delivery& delivery, const Entry& entry, std::uint32_t index,
-                    std::int64_t begun_us);
-  static Delivery own(const LeaseRef& lease, const Entry& entry, std::uint32_t index);
+  // What all messages of a run of this hand have in common.
+  static void point_at_run(Delivery& delivery, Lease& lease, const peer::Run& run);
+  // At one message of that run, `index` in its hand. `begun_us`: when its handler begins,
+  // monotonic; rather too early than too late.
+  static void point(Delivery& delivery, const peer::Run& run, const Entry& entry,
+                    std::uint32_t index, std::int64_t begun_us);
+  static Delivery own(const LeaseRef& lease, const peer::Run& run, const Entry& entry,
+                      std::uint32_t index);
   // Somebody else has seen to its outcome.
   static void disown(Delivery& delivery);
   // The fault of a meta that does not decode; decodes it if there is one.
@@ -101,11 +102,12 @@ struct DeliveryAccess {
 };
 
 // A few ns a message: with the rest of the hot path in work_hand.
-inline void DeliveryAccess::point(Delivery& delivery, const Entry& entry, std::uint32_t index,
-                                  std::int64_t begun_us) {
+inline void DeliveryAccess::point(Delivery& delivery, const peer::Run& run, const Entry& entry,
+                                  std::uint32_t index, std::int64_t begun_us) {
   delivery.body_ = entry.body;
   delivery.meta_ = entry.meta;
-  delivery.offset_ = delivery.run_->hand.run.offset + index;
+  delivery.offset_ = run.offset + (index - run.first);
+  delivery.index_ = index;
   delivery.begun_us_ = begun_us;
   if (delivery.details_) forget_details(delivery);
 }
@@ -203,7 +205,8 @@ class Bench : public std::enable_shared_from_this<Bench> {
   void report_with_hand(WorkerEvent event);
 
   // The I/O thread ------------------------------------------------------------------------------
-  Work take_work();
+  // Into `work`, whose events and hands were seen to and are no more.
+  void take_work(Work& work);
   // `quietly`: a thread that is busy will come for them in no time; wake none that is idle.
   // `hand_messages`: so many finished ones are worth waking us for while more are at hand.
   void stage(std::vector<LeaseRef> hands, bool quietly, std::uint32_t hand_messages);
@@ -274,8 +277,7 @@ class Bench : public std::enable_shared_from_this<Bench> {
   Instant active_at_{};   // something was staged or reported, for idle_exit
 
   LeaseRef pulled_;  // the hand that receive() takes from, and where
-  std::optional<ChunkReader> reader_;
-  std::uint32_t read_ = 0;
+  std::optional<HandReader> reader_;
   bool withheld_ = false;  // nothing was handed out since the belief in the leases has ended
   std::deque<NextDelivery*> awaiting_;
   std::deque<NextDelivery*> resumable_;

@@ -28,9 +28,9 @@ std::optional<Delivery> Bench::next_pulled_locked() {
     if (pulled_) {
       if (const auto index = pulled_->cursor.begin_next(false)) {
         Entry entry;
-        while (read_ <= *index && reader_->next(entry)) ++read_;
+        const Run& run = reader_->next(entry);
         if (pulled_->cursor.unbegun() < pullable_low) wake_locked();
-        Delivery delivery = detail::DeliveryAccess::own(pulled_, entry, *index);
+        Delivery delivery = detail::DeliveryAccess::own(pulled_, run, entry, *index);
         if (reject_if_malformed_locked(delivery, *index)) continue;
         return delivery;
       }
@@ -40,8 +40,7 @@ std::optional<Delivery> Bench::next_pulled_locked() {
     pulled_ = std::move(staged_.front());
     staged_.pop_front();
     pulled_->taken_us.store(read_clock().time_since_epoch().count(), std::memory_order_relaxed);
-    reader_.emplace(pulled_->hand.run.chunk.bytes());
-    read_ = 0;
+    reader_.emplace(pulled_->hand);
   }
 }
 

@@ -15,19 +15,19 @@ struct Details {
   Meta meta;
 };
 
-void DeliveryAccess::point_at_hand(Delivery& delivery, Lease& lease) {
-  const peer::Run& run = lease.hand.run;
+void DeliveryAccess::point_at_run(Delivery& delivery, Lease& lease, const peer::Run& run) {
   delivery.lease_ = run.lease;
   delivery.lane_ = run.lane;
   delivery.attempt_ = run.attempt;
   delivery.redelivered_ = (run.flags & protocol::deliver_flags::redelivered) != 0;
-  delivery.run_ = &lease;
+  delivery.hand_ = &lease;
 }
 
-Delivery DeliveryAccess::own(const LeaseRef& lease, const Entry& entry, std::uint32_t index) {
+Delivery DeliveryAccess::own(const LeaseRef& lease, const peer::Run& run, const Entry& entry,
+                             std::uint32_t index) {
   Delivery delivery;
-  point_at_hand(delivery, *lease);
-  point(delivery, entry, index, peer::read_clock().time_since_epoch().count());
+  point_at_run(delivery, *lease, run);
+  point(delivery, run, entry, index, peer::read_clock().time_since_epoch().count());
   retain(lease.get());
   delivery.counted_ = true;
   delivery.owned_ = true;
@@ -64,13 +64,14 @@ Delivery& Delivery::operator=(Delivery&& other) noexcept {
   meta_ = std::exchange(other.meta_, {});
   lease_ = other.lease_;
   offset_ = other.offset_;
+  index_ = other.index_;
   begun_us_ = other.begun_us_;
   lane_ = other.lane_;
   attempt_ = other.attempt_;
   redelivered_ = other.redelivered_;
   counted_ = std::exchange(other.counted_, false);
   owned_ = std::exchange(other.owned_, false);
-  run_ = std::exchange(other.run_, nullptr);
+  hand_ = std::exchange(other.hand_, nullptr);
   details_ = std::move(other.details_);
   return *this;
 }
@@ -81,9 +82,9 @@ Delivery::~Delivery() {
 
 void Delivery::drop() {
   if (owned_) nack("dropped without an outcome");
-  if (counted_) detail::release(run_);
+  if (counted_) detail::release(hand_);
   counted_ = owned_ = false;
-  run_ = nullptr;
+  hand_ = nullptr;
 }
 
 const detail::Details& Delivery::details() const {
@@ -103,7 +104,7 @@ std::string_view Delivery::key() const {
 }
 
 std::string_view Delivery::queue() const {
-  return run_ == nullptr ? std::string_view() : run_->bench->options().queue;
+  return hand_ == nullptr ? std::string_view() : hand_->bench->options().queue;
 }
 
 std::string Delivery::id() const {
@@ -131,19 +132,15 @@ std::uint64_t Delivery::history_dropped() const {
   return details().meta.history_dropped;
 }
 
-std::uint32_t Delivery::index() const {
-  return static_cast<std::uint32_t>(offset_ - run_->hand.run.offset);
-}
-
 bool Delivery::is_lost() const {
-  if (run_ == nullptr || run_->lost.load(std::memory_order_acquire)) return true;
-  return index() < 64 && (run_->expired.load(std::memory_order_acquire) >> index() & 1) != 0;
+  if (hand_ == nullptr || hand_->lost.load(std::memory_order_acquire)) return true;
+  return index_ < 64 && (hand_->expired.load(std::memory_order_acquire) >> index_ & 1) != 0;
 }
 
 std::chrono::steady_clock::time_point Delivery::valid_until() const {
   if (is_lost()) return {};
-  std::int64_t until = run_->bench->believed_until_us.load();
-  const std::int64_t timeout = run_->bench->handler_timeout_us.load();
+  std::int64_t until = hand_->bench->believed_until_us.load();
+  const std::int64_t timeout = hand_->bench->handler_timeout_us.load();
   if (timeout > 0) until = std::min(until, begun_us_ + timeout);
   return peer::steady(Instant(Duration(until)));
 }
@@ -151,7 +148,7 @@ std::chrono::steady_clock::time_point Delivery::valid_until() const {
 void Delivery::extend() const {
   if (is_lost()) return;
   begun_us_ = peer::read_clock().time_since_epoch().count();
-  run_->bench->report(peer::Extend{run_->hand.id, index()});
+  hand_->bench->report(peer::Extend{hand_->hand.id, index_});
 }
 
 namespace {
@@ -168,28 +165,28 @@ bool tell(const detail::Lease& lease, peer::Finished outcome) {
 
 bool Delivery::ack() {
   if (!std::exchange(owned_, false) || is_lost()) return false;
-  return tell(*run_, peer::Finished{run_->hand.id, index(), 1, protocol::Verb::ack, {}, {}});
+  return tell(*hand_, peer::Finished{hand_->hand.id, index_, 1, protocol::Verb::ack, {}, {}});
 }
 
 bool Delivery::nack(std::string_view reason, std::optional<std::chrono::milliseconds> delay) {
   if (!std::exchange(owned_, false) || is_lost()) return false;
-  return tell(*run_, peer::Finished{run_->hand.id, index(), 1, protocol::Verb::nack,
-                                    peer::delay_ms_of(delay), std::string(reason)});
+  return tell(*hand_, peer::Finished{hand_->hand.id, index_, 1, protocol::Verb::nack,
+                                     peer::delay_ms_of(delay), std::string(reason)});
 }
 
 bool Delivery::reject(std::string_view reason) {
   if (!std::exchange(owned_, false) || is_lost()) return false;
   return tell(
-      *run_,
-      peer::Finished{run_->hand.id, index(), 1, protocol::Verb::reject, {}, std::string(reason)});
+      *hand_,
+      peer::Finished{hand_->hand.id, index_, 1, protocol::Verb::reject, {}, std::string(reason)});
 }
 
 bool Delivery::give_back(std::optional<std::chrono::milliseconds> delay) {
   if (!std::exchange(owned_, false) || is_lost()) return false;
   return tell(
-      *run_,
+      *hand_,
       peer::Finished{
-          run_->hand.id, index(), 1, protocol::Verb::give_back, peer::delay_ms_of(delay), {}});
+          hand_->hand.id, index_, 1, protocol::Verb::give_back, peer::delay_ms_of(delay), {}});
 }
 
 }  // namespace pawl

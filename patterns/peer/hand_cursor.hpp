@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/check.hpp"
 #include "core/limits.hpp"
 
 namespace pawl::peer {
@@ -46,14 +47,14 @@ class HandCursor {
       next.to = state.begun;
     } while (!word_.compare_exchange_weak(state, next, std::memory_order_acq_rel));
   }
-  // Begins all that is left: [first, second).
-  std::pair<std::uint32_t, std::uint32_t> begin_all() {
+  // Begins all of a hand of which none is begun, and returns how many that are.
+  std::uint32_t begin_all() {
     State state = word_.load(std::memory_order_acquire);
     for (;;) {
+      PAWL_CHECK(state.begun == 0);
       State next = state;
       next.begun = state.limit;
-      if (!word_.compare_exchange_weak(state, next, std::memory_order_acq_rel)) continue;
-      return {state.begun, state.limit};
+      if (word_.compare_exchange_weak(state, next, std::memory_order_acq_rel)) return next.begun;
     }
   }
   // The message begun last has another outcome than ack, or its outcome is reported one by one:

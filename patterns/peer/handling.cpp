@@ -49,9 +49,13 @@ protocol::Verb verb_of(Verdict verdict) {
 }
 
 Finished finished(const Lease& lease, std::uint32_t first, std::uint32_t count,
-                  const HandlerOutcome& outcome) {
-  return {lease.hand.id, first, count, verb_of(outcome.verdict), delay_ms_of(outcome.delay),
-          outcome.reason};
+                  HandlerOutcome outcome) {
+  return {lease.hand.id,
+          first,
+          count,
+          verb_of(outcome.verdict),
+          delay_ms_of(outcome.delay),
+          std::move(outcome.reason)};
 }
 
 // The kernel's coarse clock costs a quarter of the fine one, which for a fast handler is all there
@@ -72,31 +76,30 @@ bool may_begin(const Bench& bench, std::int64_t now_us) {
 template <class AnyHandler>
 bool handle_one(Bench& bench, Lease& lease, Delivery& delivery, std::uint32_t index,
                 const AnyHandler& handler) {
-  HandlerOutcome outcome;
-  if (auto problem = DeliveryAccess::check_meta(delivery)) {
-    outcome = {Verdict::reject, std::move(*problem), {}};
-  } else {
-    outcome = outcome_of([&] { return handler(delivery); });
-  }
+  auto problem = DeliveryAccess::check_meta(delivery);
+  HandlerOutcome outcome = problem ? HandlerOutcome{Verdict::reject, std::move(*problem), {}}
+                                   : outcome_of([&] { return handler(delivery); });
   if (outcome.verdict == Verdict::ack) return true;
   const auto [from, to] = lease.cursor.pass();
   if (from < to) bench.report_with_hand(finished(lease, from, to - from, {}));
-  bench.report_with_hand(finished(lease, index, 1, outcome));
+  bench.report_with_hand(finished(lease, index, 1, std::move(outcome)));
   return false;
 }
 
 template <class AnyHandler>
 void work_hand(Bench& bench, Lease& lease, const AnyHandler& handler) {
-  ChunkReader reader(lease.hand.run.chunk.bytes());
+  HandReader reader(lease.hand);
+  const Run* at = nullptr;
   Delivery delivery;
-  DeliveryAccess::point_at_hand(delivery, lease);
   Entry entry;
   bool acked = false;
   std::int64_t now_us = 0;
   while (may_begin(bench, now_us = coarse_now_us())) {
     const auto index = lease.cursor.begin_next(acked);
-    if (!index || !reader.next(entry)) return;
-    DeliveryAccess::point(delivery, entry, *index, now_us);
+    if (!index) return;
+    const Run& run = reader.next(entry);
+    if (&run != std::exchange(at, &run)) DeliveryAccess::point_at_run(delivery, lease, run);
+    DeliveryAccess::point(delivery, run, entry, *index, now_us);
     acked = handle_one(bench, lease, delivery, *index, handler);
   }
   if (acked) lease.cursor.note_acked();
@@ -118,14 +121,14 @@ void begin_batch(Bench& bench, const std::vector<LeaseRef>& hands, std::int64_t 
                  Batch& batch) {
   batch.clear();
   for (const LeaseRef& lease : hands) {
-    const auto [first, end] = lease->cursor.begin_all();
-    ChunkReader reader(lease->hand.run.chunk.bytes());
-    reader.skip(first);
+    const std::uint32_t count = lease->cursor.begin_all();
+    HandReader reader(lease->hand);
     Entry entry;
-    for (std::uint32_t i = first; i < end && reader.next(entry); ++i) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const Run& run = reader.next(entry);
       Delivery delivery;
-      DeliveryAccess::point_at_hand(delivery, *lease);
-      DeliveryAccess::point(delivery, entry, i, now_us);
+      DeliveryAccess::point_at_run(delivery, *lease, run);
+      DeliveryAccess::point(delivery, run, entry, i, now_us);
       if (auto problem = DeliveryAccess::check_meta(delivery)) {
         bench.report_with_hand(finished(*lease, i, 1, {Verdict::reject, std::move(*problem), {}}));
         continue;

@@ -79,8 +79,8 @@ bool WorkerLoop::turn(Instant now) {
   // After what came before the break: a GOAWAY says more than the break does.
   if (link_.broken()) failed_ = SocketFailed{"the connection broke"};
   if (failed_) machine_.apply(*std::exchange(failed_, std::nullopt), now, effects);
-  Bench::Work work = bench_->take_work();
-  take_reports(now, work, effects);
+  bench_->take_work(work_);
+  take_reports(now, effects);
   sample(now, effects);
   recall(now, effects);
   leave(now, effects);
@@ -90,20 +90,22 @@ bool WorkerLoop::turn(Instant now) {
   bench_->handler_timeout_us.store(machine_.handler_timeout().count());
   bench_->first_backoff_us.store(machine_.first_backoff().count());
   failed_ = link_.carry_out(effects.peer);
-  if (!left_) stage(now, work.demand, effects);
-  publish(work.demand);
+  if (!left_) stage(now, work_.demand, effects);
+  publish(work_.demand);
   if (left_) link_.close(established ? linger_ms : 0);
   return !left_ && !failed_ && !again_ && bench_->may_sleep();
 }
 
-void WorkerLoop::take_reports(Instant now, Bench::Work& work, WorkerEffects& effects) {
-  for (WorkerEvent& event : work.events) machine_.apply(std::move(event), now, effects);
-  for (const LeaseRef& lease : work.done) {
+void WorkerLoop::take_reports(Instant now, WorkerEffects& effects) {
+  for (WorkerEvent& event : work_.events) machine_.apply(std::move(event), now, effects);
+  work_.events.clear();
+  for (const LeaseRef& lease : work_.done) {
     learn_pace(*lease);
     finish_hand(*lease, now, effects);
     std::erase(late_, lease->hand.id);
   }
-  want(now, work.demand, effects);
+  work_.done.clear();
+  want(now, work_.demand, effects);
   bool draining = false;
   {
     const std::lock_guard lock(mutex_);
@@ -155,7 +157,7 @@ void WorkerLoop::sample(Instant now, WorkerEffects& effects) {
     if (taken == 0) continue;
     const bool singly = lease->singly.load(std::memory_order_acquire);
     const bool late = now - Instant(Duration(taken)) >= hand_late;
-    if (singly && late && lease->hand.run.count > 1) {
+    if (singly && late && lease->hand.count > 1) {
       const auto [from, to] = lease->cursor.collect();
       if (from < to) {
         machine_.apply(Finished{lease->hand.id, from, to - from, protocol::Verb::ack, {}, {}}, now,

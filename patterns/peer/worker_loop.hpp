@@ -56,7 +56,7 @@ class WorkerLoop : private Turns {
 
   // worker_loop.cpp
   bool turn(Instant now);
-  void take_reports(Instant now, Bench::Work& work, WorkerEffects& effects);
+  void take_reports(Instant now, WorkerEffects& effects);
   void finish_hand(detail::Lease& lease, Instant now, WorkerEffects& effects);
   void take_away(detail::Lease& lease, std::uint32_t keep, Instant now, WorkerEffects& effects);
   void sample(Instant now, WorkerEffects& effects);
@@ -92,6 +92,7 @@ class WorkerLoop : private Turns {
   // Of who drives, under turn_mutex_.
   WorkerMachine machine_;
   std::vector<LeaseRef> active_;     // hands that the machine has, oldest first
+  Bench::Work work_;                 // of this turn; its vectors go back and forth
   std::uint32_t hand_messages_ = 1;  // as many as are worked off in about hand_time
   std::optional<SocketFailed> failed_;
   bool instant_ = false;             // handlers so fast that more threads would only be in the way

@@ -145,7 +145,7 @@ void WorkerMachine::remember_rows(const protocol::Deliver& deliver) {
   }
   std::vector<protocol::Range>& rows = rows_of_[deliver.lease];
   for (const auto& row : deliver.rows) rows.push_back({row.lane, row.offset, row.count});
-  std::sort(rows.begin(), rows.end());
+  if (!std::is_sorted(rows.begin(), rows.end())) std::sort(rows.begin(), rows.end());
 }
 
 void WorkerMachine::take_in(std::uint64_t lease, const protocol::Deliver::Row& row, Slice chunk,
@@ -209,6 +209,24 @@ std::uint64_t WorkerMachine::give_back_ready(std::uint64_t messages) {
   return given;
 }
 
+// The first ready run, or as much of it as may be.
+Run WorkerMachine::take_ready(std::uint32_t messages_max) {
+  Run& front = ready_.front();
+  if (front.count <= messages_max) {
+    Run run = std::move(front);
+    ready_.pop_front();
+    return run;
+  }
+  Run run = front;
+  run.count = messages_max;
+  run.chunk = cut(front.chunk, 0, run.count);
+  front.chunk = Slice(front.chunk.buffer, front.chunk.offset + run.chunk.size,
+                      front.chunk.size - run.chunk.size);
+  front.offset += run.count;
+  front.count -= run.count;
+  return run;
+}
+
 std::optional<Hand> WorkerMachine::start(std::uint32_t messages_max, Instant now) {
   const std::uint64_t used = in_hand_ + unsent_;
   if (!wanted_ || draining_ || session_.over() || used >= options_.slots || messages_max == 0)
@@ -220,52 +238,54 @@ std::optional<Hand> WorkerMachine::start(std::uint32_t messages_max, Instant now
     may_grow_ = false;
     return {};
   }
-  Run& front = ready_.front();
   const auto room = static_cast<std::uint32_t>(options_.slots - used);
-  const std::uint32_t count = std::min({front.count, messages_max, room});
-  Run run = front;
-  if (count == front.count) {
-    ready_.pop_front();
-  } else {
-    run.count = count;
-    run.chunk = cut(front.chunk, 0, count);
-    front.chunk = Slice(front.chunk.buffer, front.chunk.offset + run.chunk.size,
-                        front.chunk.size - run.chunk.size);
-    front.offset += count;
-    front.count -= count;
+  const std::uint32_t most = std::min(messages_max, room);
+  auto runs = std::make_shared<std::vector<Run>>();
+  std::uint32_t count = 0;
+  std::uint64_t bytes = 0;
+  // Of several only whole ones: to cut a run is to walk its messages once more.
+  while (!ready_.empty() && (count == 0 || ready_.front().count <= most - count)) {
+    runs->push_back(take_ready(most));
+    Run& run = runs->back();
+    run.first = count;
+    count += run.count;
+    bytes += run.chunk.size;
+    if (count == most) break;
   }
   ready_messages_ -= count;
   in_hand_ += count;
   counts_.started += count;
   const std::uint64_t id = next_hand_++;
-  hands_.emplace_hint(hands_.end(), id, InHand{run, {{0, count, {}}}, {}});
-  return Hand{id, std::move(run)};
+  hands_.emplace_hint(hands_.end(), id, InHand{runs, count, bytes, {{0, count, {}}}, {}});
+  return Hand{id, count, std::move(runs)};
 }
 
 void WorkerMachine::on_untouched(const Untouched& untouched) {
   const auto at = hands_.find(untouched.hand);
   if (at == hands_.end()) return;  // lost meanwhile
   InHand& hand = at->second;
-  PAWL_CHECK(untouched.from <= hand.run.count);
-  if (untouched.from == hand.run.count) return;
-  Run tail = hand.run;
-  tail.offset += untouched.from;
-  tail.count -= untouched.from;
-  tail.chunk = cut(hand.run.chunk, untouched.from, tail.count);
-  hand.run.count = untouched.from;
-  hand.run.chunk = cut(hand.run.chunk, 0, untouched.from);
+  PAWL_CHECK(untouched.from <= hand.count);
+  if (untouched.from == hand.count) return;
+  const std::uint32_t count = hand.count - untouched.from;
+  hand.each_part(untouched.from, count, [&](const Run& run, const protocol::Range& range) {
+    Run part = run;
+    part.offset = range.offset;
+    part.count = static_cast<std::uint32_t>(range.length);
+    part.chunk = cut(run.chunk, range.offset - run.offset, part.count);
+    hand.bytes -= part.chunk.size;
+    put_back(std::move(part));
+  });
+  hand.count = untouched.from;
   while (!hand.open.empty() && hand.open.back().first >= untouched.from) hand.open.pop_back();
   if (!hand.open.empty()) {
     Span& last = hand.open.back();
     last.count = std::min(last.count, untouched.from - last.first);
   }
-  in_hand_ -= tail.count;
-  counts_.started -= tail.count;
-  if (hand.open.empty()) {
-    bytes_at_hand_ -= hand.run.chunk.size;
-    hands_.erase(at);
-  }
-  put_back(std::move(tail));
+  in_hand_ -= count;
+  counts_.started -= count;
+  if (!hand.open.empty()) return;
+  bytes_at_hand_ -= hand.bytes;
+  hands_.erase(at);
 }
 
 void WorkerMachine::put_back(Run run) {
@@ -346,7 +366,9 @@ std::vector<std::uint64_t> WorkerMachine::leases_held() const {
     if (leases.empty() || leases.back() != lease) leases.push_back(lease);
   };
   for (const Run& run : ready_) add(run.lease);
-  for (const auto& [id, hand] : hands_) add(hand.run.lease);
+  for (const auto& [id, hand] : hands_) {
+    for (const Run& run : *hand.runs) add(run.lease);
+  }
   for (const Row& row : rows_) add(row.lease);
   for (const Record& record : records_) {
     for (const Row& row : record.rows) add(row.lease);
@@ -358,7 +380,8 @@ std::vector<std::uint64_t> WorkerMachine::leases_held() const {
 
 // A resume would list a range a lease, or more if its messages are not answered in their order.
 bool WorkerMachine::may_list_all() const {
-  std::size_t most = ready_.size() + rows_.size() + hands_.size();
+  std::size_t most = ready_.size() + rows_.size();
+  for (const auto& [id, hand] : hands_) most += hand.runs->size();
   for (const Record& record : records_) most += record.rows.size();
   return most < limits::held_ranges_max || leases_held().size() < limits::held_ranges_max;
 }

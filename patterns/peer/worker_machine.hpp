@@ -7,7 +7,7 @@
 //                 └─ RECALL, drain, Unwant: a give_back row
 //   session not resumed: everything up to the record is lost; outcomes that come later are stale.
 //
-// A hand is a run of messages that somebody works on: a handler thread, or whoever pulled them.
+// A hand is what somebody works on: a handler thread, or whoever pulled it (hand.hpp).
 // `slots` bounds what is in hand or finished and not sent (design.md, "Who is to blame"); it is
 // started in the order of delivery. Everything that is not gone is `held` at a resume.
 #pragma once
@@ -22,26 +22,10 @@
 #include <vector>
 
 #include "core/limits.hpp"
+#include "patterns/peer/hand.hpp"
 #include "patterns/peer/session_machine.hpp"
 
 namespace pawl::peer {
-
-// A run of messages of one delivery row, in the order of delivery.
-struct Run {
-  std::uint64_t order = 0;
-  std::uint64_t lease = 0;
-  std::uint32_t lane = 0;
-  std::uint64_t offset = 0;
-  std::uint32_t count = 0;
-  std::uint32_t attempt = 1;
-  std::uint32_t flags = 0;
-  Slice chunk;
-};
-
-struct Hand {
-  std::uint64_t id = 0;
-  Run run;
-};
 
 // Somebody works now, or would: messages may be asked for, until `started_max` were started in all.
 struct Want {
@@ -130,8 +114,8 @@ class WorkerMachine {
   void tick(Instant now, WorkerEffects& effects);
   Instant next_deadline() const;
 
-  // The next run of at most `messages_max`, now started. Nothing when none is ready, the slots are
-  // used, or our belief in the leases has ended.
+  // The next messages, at most `messages_max`, now started. Nothing when none is ready, the slots
+  // are used, or our belief in the leases has ended.
   std::optional<Hand> start(std::uint32_t messages_max, Instant now);
 
   std::uint64_t ready_messages() const { return ready_messages_; }
@@ -159,9 +143,17 @@ class WorkerMachine {
     Instant at{};  // of a begun span
   };
   struct InHand {
-    Run run;
+    std::shared_ptr<const std::vector<Run>> runs;
+    std::uint32_t count = 0;  // of messages: what was untouched is no more of it
+    std::uint64_t bytes = 0;
     std::vector<Span> open;  // without an outcome, ascending
     std::vector<Span> begun;
+    mutable std::size_t near = 0;  // the run that was looked for last
+
+    template <class Call>
+    void each_part(std::uint32_t first, std::uint32_t of, Call call) const {
+      peer::each_part(*runs, near, first, of, call);
+    }
   };
   struct Row {
     protocol::Verb verb = protocol::Verb::ack;
@@ -197,6 +189,7 @@ class WorkerMachine {
   void on_ended(WorkerEffects& effects);
   void lose_everything(WorkerEffects& effects);
   std::uint64_t give_back_ready(std::uint64_t messages);
+  Run take_ready(std::uint32_t messages_max);
   void put_back(Run run);
   std::vector<std::uint64_t> leases_held() const;
   bool may_list_all() const;
@@ -206,6 +199,7 @@ class WorkerMachine {
   // worker_settling_machine.cpp
   void on_finished(Finished finished);
   std::uint32_t close_spans(InHand& hand, Finished finished);
+  void add_rows(const InHand& hand, Finished finished);
   void on_extend(const Extend& extend, Instant now);
   void on_settled(const protocol::Settled& settled);
   void count_settled(const Record& record, const protocol::Settled& settled);

@@ -66,25 +66,29 @@ void WorkerMachine::on_finished(Finished finished) {
       at == hands_.end() ? 0 : close_spans(at->second, std::move(finished));
   counts_.stale += count - settled;
   if (at == hands_.end() || !at->second.open.empty()) return;
-  bytes_at_hand_ -= at->second.run.chunk.size;
+  bytes_at_hand_ -= at->second.bytes;
   hands_.erase(at);
+}
+
+void WorkerMachine::add_rows(const InHand& hand, Finished finished) {
+  hand.each_part(finished.first, finished.count, [&](const Run& run, const auto& range) {
+    finished.count -= static_cast<std::uint32_t>(range.length);
+    add_row({finished.verb, run.lease, range, finished.delay_ms,
+             finished.count == 0 ? std::move(finished.reason) : finished.reason});
+  });
 }
 
 // Takes the range out of the open spans and makes rows of it. Returns how many messages were open.
 std::uint32_t WorkerMachine::close_spans(InHand& hand, Finished finished) {
-  const Run& run = hand.run;
   if (Span& front = hand.open.front();
       front.first == finished.first && front.count >= finished.count && finished.count > 0) {
-    add_row({finished.verb,
-             run.lease,
-             {run.lane, run.offset + finished.first, finished.count},
-             finished.delay_ms,
-             std::move(finished.reason)});
-    front.first += finished.count;
-    front.count -= finished.count;
+    const std::uint32_t count = finished.count;
+    add_rows(hand, std::move(finished));
+    front.first += count;
+    front.count -= count;
     if (front.count == 0) hand.open.erase(hand.open.begin());
-    in_hand_ -= finished.count;
-    return finished.count;
+    in_hand_ -= count;
+    return count;
   }
   std::vector<Span> rest;
   std::uint32_t closed = 0;
@@ -96,11 +100,10 @@ std::uint32_t WorkerMachine::close_spans(InHand& hand, Finished finished) {
       continue;
     }
     closed += end - first;
-    add_row({finished.verb,
-             run.lease,
-             {run.lane, run.offset + first, end - first},
-             finished.delay_ms,
-             finished.reason});
+    Finished part = finished;
+    part.first = first;
+    part.count = end - first;
+    add_rows(hand, std::move(part));
     if (first > span.first) rest.push_back({span.first, first - span.first, {}});
     const std::uint32_t span_end = span.first + span.count;
     if (span_end > end) rest.push_back({end, span_end - end, {}});
@@ -117,11 +120,7 @@ void WorkerMachine::on_extend(const Extend& extend, Instant now) {
   for (Span& span : hand.begun) {
     if (extend.index >= span.first && extend.index < span.first + span.count) span.at = now;
   }
-  add_row({protocol::Verb::extend,
-           hand.run.lease,
-           {hand.run.lane, hand.run.offset + extend.index, 1},
-           {},
-           {}});
+  add_rows(hand, {extend.hand, extend.index, 1, protocol::Verb::extend, {}, {}});
 }
 
 void WorkerMachine::expire_handlers(Instant now, WorkerEffects& effects) {
@@ -179,6 +178,7 @@ void WorkerMachine::send_settles(WorkerEffects& effects) {
   // Handlers end in the order of delivery, mostly.
   if (!std::is_sorted(order.begin(), order.end())) std::sort(order.begin(), order.end());
   Record record;
+  record.rows.reserve(std::min(rows_.size(), limits::rows_max));
   std::size_t bytes = 0;
   const auto flush = [&] {
     record.number = ++settle_number_;
@@ -263,7 +263,8 @@ std::vector<protocol::Range> WorkerMachine::open_ranges() const {
   std::vector<protocol::Range> ranges;
   for (const auto& [id, hand] : hands_) {
     for (const Span& span : hand.open) {
-      ranges.push_back({hand.run.lane, hand.run.offset + span.first, span.count});
+      hand.each_part(span.first, span.count,
+                     [&](const Run&, const protocol::Range& range) { ranges.push_back(range); });
     }
   }
   std::sort(ranges.begin(), ranges.end());
@@ -312,8 +313,9 @@ std::vector<WorkerMachine::Held> WorkerMachine::held_in_hand() const {
   std::vector<Held> held;
   for (const auto& [id, hand] : hands_) {
     for (const Span& span : hand.open) {
-      held.push_back(
-          {handle, hand.run.lease, {hand.run.lane, hand.run.offset + span.first, span.count}});
+      hand.each_part(span.first, span.count, [&](const Run& run, const protocol::Range& range) {
+        held.push_back({handle, run.lease, range});
+      });
     }
   }
   return held;
@@ -334,10 +336,12 @@ void WorkerMachine::give_up_hands(std::size_t ranges_max, WorkerEffects& effects
   std::size_t ranges = 0;
   std::erase_if(hands_, [&](const auto& entry) {
     const InHand& hand = entry.second;
-    ranges += hand.open.size();
+    for (const Span& span : hand.open) {
+      hand.each_part(span.first, span.count, [&](const Run&, const auto&) { ++ranges; });
+    }
     if (ranges <= ranges_max) return false;
     for (const Span& span : hand.open) in_hand_ -= span.count;
-    bytes_at_hand_ -= hand.run.chunk.size;
+    bytes_at_hand_ -= hand.bytes;
     effects.lost_hands.push_back(entry.first);
     return true;
   });
@@ -352,7 +356,15 @@ void WorkerMachine::check_invariants() const {
   }
   for (const auto& [id, hand] : hands_) {
     PAWL_CHECK(!hand.open.empty());
-    bytes += hand.run.chunk.size;
+    std::uint64_t hand_bytes = 0;
+    for (const Run& run : *hand.runs) {
+      const std::uint32_t begun = std::min(run.first, hand.count);
+      const std::uint32_t kept = std::min(hand.count - begun, run.count);
+      hand_bytes += cut(run.chunk, 0, kept).size;
+    }
+    PAWL_CHECK(hand_bytes == hand.bytes);
+    bytes += hand.bytes;
+    PAWL_CHECK(hand.open.back().first + hand.open.back().count <= hand.count);
     for (const Span& span : hand.open) in_hand += span.count;
   }
   for (const Row& row : rows_) {

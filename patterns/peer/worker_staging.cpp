@@ -54,7 +54,7 @@ void WorkerLoop::stage(Instant now, const Bench::Demand& demand, WorkerEffects& 
     std::uint64_t staged = demand.staged_messages;
     while (staged < demand.batch_messages &&
            start_one(std::min(demand.batch_messages - staged, count_left()), now, hands)) {
-      staged += hands.back()->hand.run.count;
+      staged += hands.back()->hand.count;
     }
   } else if (demand.threads > 0) {
     if (demand.threads_idle > demand.staged && machine_.ready_messages() == 0) {
@@ -63,20 +63,20 @@ void WorkerLoop::stage(Instant now, const Bench::Demand& demand, WorkerEffects& 
     // Ahead of need only for fast handlers, which would wait for us otherwise.
     const bool fast = hand_messages_ > 1;
     const std::uint32_t target = instant_ ? 2 : demand.threads_idle + (fast ? demand.threads : 0);
-    // In messages, since a hand is never more than one row of a DELIVER: retries come one by one.
+    // In messages, too: a hand ends where a run does that would have to be cut.
     const std::uint64_t target_messages = std::uint64_t{target} * hand_messages_;
     std::uint32_t staged = demand.staged;
     std::uint64_t staged_messages = demand.staged_messages;
     while ((staged < target || staged_messages < target_messages) &&
            start_one(std::min<std::uint64_t>(hand_messages_, count_left()), now, hands)) {
       ++staged;
-      staged_messages += hands.back()->hand.run.count;
+      staged_messages += hands.back()->hand.count;
     }
   }
   if (demand.pulling) {
     std::uint32_t pullable = demand.pullable;
     while (pullable < pullable_target + demand.pulls && start_one(pulled_messages, now, hands)) {
-      pullable += hands.back()->hand.run.count;
+      pullable += hands.back()->hand.count;
     }
   }
   bench_->stage(std::move(hands), instant_ && is_busy(now), hand_messages_);

@@ -42,7 +42,7 @@ class Story {
       now_ += spans[action % 8];
     } else if (action < 0xB0) {
       if (auto hand = machine_.start(static_cast<std::uint32_t>(1 + in.pick(20)), now_)) {
-        hands_.push_back({hand->id, hand->run.count});
+        hands_.push_back({hand->id, hand->count});
       }
     } else {
       use(action, in, effects);

@@ -166,7 +166,7 @@ TEST_CASE("G2 the oracle sees sessions that are called resumed and are not") {
   CHECK(is_seen(Mutation::resumed_always, 60, "G2", "is held by two"));
 }
 TEST_CASE("G2 the oracle sees leases without a margin for workers whose clocks are slow") {
-  CHECK(is_seen(Mutation::no_margin, 100, "G2", "is held by two"));
+  CHECK(is_seen(Mutation::no_margin, 200, "G2", "is held by two"));
 }
 TEST_CASE("G2 the oracle sees that what is said too late is answered as done") {
   CHECK(is_seen(Mutation::late_is_done, 20, "G2", "was answered as done"));

@@ -91,7 +91,6 @@ class Delivery {
  private:
   friend struct detail::DeliveryAccess;
   const detail::Details& details() const;
-  std::uint32_t index() const;
   bool is_lost() const;
   void drop();
 
@@ -102,10 +101,11 @@ class Delivery {
   mutable std::int64_t begun_us_ = 0;  // monotonic, for the handler time-out
   std::uint32_t lane_ = 0;
   std::uint32_t attempt_ = 1;
+  std::uint32_t index_ = 0;  // in its hand
   bool redelivered_ = false;
-  bool counted_ = false;  // pulled: holds a reference to run_
+  bool counted_ = false;  // pulled: holds a reference to hand_
   bool owned_ = false;    // and has no outcome yet
-  detail::Lease* run_ = nullptr;
+  detail::Lease* hand_ = nullptr;
   mutable std::unique_ptr<detail::Details> details_;
 };
 

@@ -171,10 +171,12 @@ void SimWorker::start_hand(Instant now) {
   const auto hand = machine_->start(plan_.batch, own(now));
   if (!hand) return;
   hand_ = hand->id;
-  ChunkReader reader(hand->run.chunk.bytes());
+  peer::HandReader reader(*hand);
   Entry entry;
-  for (std::uint64_t offset = hand->run.offset; reader.next(entry); ++offset) {
-    Message message{offset, text_of(entry.body), hand->run.attempt, {}};
+  for (std::uint32_t i = 0; i < hand->count; ++i) {
+    const peer::Run& run = reader.next(entry);
+    const std::uint64_t offset = run.offset + (i - run.first);
+    Message message{offset, text_of(entry.body), run.attempt, {}};
     if (const auto meta = decode_meta(entry.meta)) message.meta = *meta;
     in_hand_.push_back(std::move(message));
     if (!other_holder) continue;

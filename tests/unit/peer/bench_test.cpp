@@ -33,21 +33,35 @@ struct Staged {
     const auto at = read_clock() + until;
     bench->believed_until_us.store(at.time_since_epoch().count());
   }
+  Bench::Work take_work() {
+    Bench::Work work;
+    bench->take_work(work);
+    return work;
+  }
+  LeaseRef hand_of(std::vector<Run> runs) {
+    std::uint32_t count = 0;
+    for (Run& run : runs) {
+      run.first = count;
+      count += run.count;
+    }
+    auto shared = std::make_shared<const std::vector<Run>>(std::move(runs));
+    return LeaseRef(new pawl::detail::Lease(bench, Hand{++hands, count, std::move(shared)}));
+  }
+  // One hand.
+  void stage_runs(std::vector<Run> runs) {
+    std::vector<LeaseRef> staged;
+    staged.push_back(hand_of(std::move(runs)));
+    bench->stage(std::move(staged), false, 1);
+  }
   // Hands of one message.
   void stage_singles(int hands_more, std::uint32_t hand_messages) {
     std::vector<LeaseRef> staged;
     for (int i = 0; i < hands_more; ++i) {
-      Run run{1, 5, 0, hands, 1, 1, 0, chunk_of(1)};
-      staged.emplace_back(new pawl::detail::Lease(bench, Hand{++hands, run}));
+      staged.push_back(hand_of({{1, 5, 0, hands, 1, 1, 0, chunk_of(1)}}));
     }
     bench->stage(std::move(staged), false, hand_messages);
   }
-  void stage(std::uint32_t count) {
-    Run run{1, 5, 0, 0, count, 1, 0, chunk_of(count)};
-    std::vector<LeaseRef> staged;
-    staged.emplace_back(new pawl::detail::Lease(bench, Hand{++hands, run}));
-    bench->stage(std::move(staged), false, 1);
-  }
+  void stage(std::uint32_t count) { stage_runs({{1, 5, 0, 0, count, 1, 0, chunk_of(count)}}); }
 };
 
 }  // namespace
@@ -112,10 +126,49 @@ TEST_CASE("G2 valid_until ends with the belief in the lease, and is over for wha
   CHECK_FALSE(delivery->valid());
 }
 
+TEST_CASE("each message of a hand of several runs is delivered as what it is") {
+  Staged s;
+  std::vector<std::string> seen;
+  const auto note = [&](const Delivery& delivery) {
+    seen.push_back(std::to_string(delivery.offset()) + " of lease " +
+                   std::to_string(delivery.lease()) + ", attempt " +
+                   std::to_string(delivery.attempt()) + (delivery.redelivered() ? "!" : ""));
+  };
+  const std::vector<Run> runs{
+      {1, 5, 0, 10, 2, 1, 0, chunk_of(2)},
+      {2, 6, 0, 30, 1, 2, protocol::deliver_flags::redelivered, chunk_of(1)}};
+  s.stage_runs(runs);
+  SECTION("to run") {
+    run_singly(s.bench, [&](const Delivery& delivery) {
+      note(delivery);
+      if (seen.size() == 3) s.bench->end(RunEnd::stopped);
+    });
+  }
+  SECTION("to run_batch") {
+    run_batches(s.bench, [&](std::span<const Delivery> batch, std::span<HandlerOutcome>) {
+      for (const Delivery& delivery : batch) note(delivery);
+      s.bench->end(RunEnd::stopped);
+    });
+  }
+  SECTION("to who pulls") {
+    while (auto delivery = s.bench->try_pull()) {
+      note(*delivery);
+      delivery->ack();
+    }
+    const auto work = s.take_work();
+    REQUIRE(work.events.size() == 3);
+    const auto* last = std::get_if<Finished>(&work.events.back());
+    REQUIRE(last != nullptr);
+    CHECK(last->first == 2);
+  }
+  CHECK(seen == std::vector<std::string>{"10 of lease 5, attempt 1", "11 of lease 5, attempt 1",
+                                         "30 of lease 6, attempt 2!"});
+}
+
 TEST_CASE("small hands of fast handlers are told of together, the last one at hand at once") {
   Staged s;
   s.stage_singles(4, 64);
-  s.bench->take_work();
+  s.take_work();
   CHECK(s.bench->may_sleep());
   const auto runners = s.bench->begin_run(false);
   LeaseRef hand = s.bench->exchange(*runners, {});
@@ -125,13 +178,13 @@ TEST_CASE("small hands of fast handlers are told of together, the last one at ha
   CHECK(s.bench->has_untold());
   hand = s.bench->exchange(*runners, std::move(hand));  // nothing is staged behind it
   CHECK(s.wakes == 1);
-  CHECK(s.bench->take_work().done.size() == 3);
+  CHECK(s.take_work().done.size() == 3);
 }
 
 TEST_CASE("an outcome is told although the handlers have just been found slow") {
   Staged s;
   s.stage_singles(4, 64);
-  s.bench->take_work();
+  s.take_work();
   const auto runners = s.bench->begin_run(false);
   LeaseRef hand = s.bench->exchange(*runners, {});
   hand->cursor.begin_next(false);
@@ -143,7 +196,7 @@ TEST_CASE("an outcome is told although the handlers have just been found slow") 
 TEST_CASE("a hand that comes back with nothing begun is told of") {
   Staged s;
   s.stage_singles(4, 1);
-  s.bench->take_work();
+  s.take_work();
   CHECK(s.bench->may_sleep());
   const auto runners = s.bench->begin_run(false);
   LeaseRef hand = s.bench->exchange(*runners, {});
@@ -215,7 +268,7 @@ TEST_CASE("a handler thread gives the turns back when there is much to do, or it
     });
   });
   const auto deadline = std::chrono::steady_clock::now() + 10s;
-  const auto is_idle = [&] { return t.bench->take_work().demand.threads_idle == 1; };
+  const auto is_idle = [&] { return t.take_work().demand.threads_idle == 1; };
   const int all = is_slow ? 1 : 17;
   while ((handled < all || !is_idle()) && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
@@ -232,11 +285,10 @@ TEST_CASE("several handler threads leave the turns to the I/O thread") {
   Turning t({.queue = "q", .threads = 2});
   std::thread runner([&] { run_singly(t.bench, [](const Delivery&) {}); });
   const auto deadline = std::chrono::steady_clock::now() + 10s;
-  while (t.bench->take_work().demand.threads_idle < 2 &&
-         std::chrono::steady_clock::now() < deadline) {
+  while (t.take_work().demand.threads_idle < 2 && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
   }
-  CHECK(t.bench->take_work().demand.threads_idle == 2);
+  CHECK(t.take_work().demand.threads_idle == 2);
   t.bench->end(RunEnd::stopped);
   runner.join();
   CHECK(t.turns.taken == 0);
@@ -245,7 +297,7 @@ TEST_CASE("several handler threads leave the turns to the I/O thread") {
 TEST_CASE("what ends a run ends the sleep of a handler thread that has the turns") {
   Turning t;
   const auto runners = t.bench->begin_run(false);
-  t.bench->take_work();
+  t.take_work();
   REQUIRE(t.bench->may_sleep());
   SECTION("a refusal, in its own turn or another's") {
     t.bench->refuse({Code::gone, "over"});
@@ -263,16 +315,16 @@ TEST_CASE("what ends a run ends the sleep of a handler thread that has the turns
 TEST_CASE("the last outcome of a run that has ended is told to the I/O thread") {
   Turning t;
   t.turns.script = {1};
-  t.bench->take_work();
+  t.take_work();
   run_singly(t.bench, [&](const Delivery&) {
-    t.bench->take_work();
+    t.take_work();
     t.bench->end(RunEnd::stopped);
-    t.bench->take_work();  // the I/O thread hears of that, and sleeps
+    t.take_work();  // the I/O thread hears of that, and sleeps
     REQUIRE(t.bench->may_sleep());
     t.wakes = 0;
   });
   CHECK(t.wakes == 1);
-  CHECK(t.bench->take_work().done.size() == 1);
+  CHECK(t.take_work().done.size() == 1);
 }
 
 TEST_CASE(
@@ -283,7 +335,7 @@ TEST_CASE(
       was_told = staged.bench->is_told();
       // The I/O thread's last turn brings it, and the next takes the news off the bench.
       staged.bench->refuse({Code::gone, "over"});
-      staged.bench->take_work();
+      staged.take_work();
       may_sleep = staged.bench->may_sleep();
       is_told = staged.bench->is_told();
       return true;

@@ -36,7 +36,7 @@ TEST_CASE("a thousand acks in a run are one row") {
   w.deliver(1, 600, 400);
   WorkerEffects effects;
   while (const auto hand = w.machine.start(128, w.now)) {
-    const Finished all{hand->id, 0, hand->run.count, Verb::ack, {}, {}};
+    const Finished all{hand->id, 0, hand->count, Verb::ack, {}, {}};
     w.machine.apply(all, w.now, effects);
   }
   w.machine.tick(w.now, effects);
@@ -73,13 +73,13 @@ TEST_CASE("G3 no more is started than there are slots, in the order of delivery"
   w.open();
   w.deliver(1, 0, 5);
   w.deliver(2, 50, 5);
-  CHECK(w.machine.start(100, w.now)->run.offset == 0);
+  CHECK(w.machine.start(100, w.now)->runs->front().offset == 0);
   const auto second = w.machine.start(100, w.now);
-  CHECK(second->run.offset == 50);
-  CHECK(second->run.count == 3);
+  CHECK(second->runs->front().offset == 50);
+  CHECK(second->count == 3);
   CHECK_FALSE(w.machine.start(1, w.now));
   w.finish(second->id, 0, 1);
-  CHECK(w.machine.start(100, w.now)->run.count == 1);
+  CHECK(w.machine.start(100, w.now)->count == 1);
 }
 
 TEST_CASE("each outcome is settled with its reason and delay") {
@@ -171,7 +171,7 @@ TEST_CASE("what was taken out of a hand is ready again, in its place") {
   const auto hand = w.start(6);
   w.apply(Untouched{hand, 2});
   CHECK(w.machine.ready_messages() == 8);
-  CHECK(w.machine.start(100, w.now)->run.offset == 2);
+  CHECK(w.machine.start(100, w.now)->runs->front().offset == 2);
   CHECK(w.finish(hand, 0, 2) == Lines{"SETTLE 1: ack 0+2"});
 }
 
@@ -228,20 +228,23 @@ TEST_CASE("G8 a chunk that does not hold what its row says is rejected with the 
   CHECK(said[0].starts_with("SETTLE 1: reject 0+3 (chunk, entry 2"));
 }
 
-TEST_CASE("rows that share a frame are started one by one, each as what it is") {
+TEST_CASE("rows that share a frame are runs of one hand, each as what it is") {
   Working w;
   w.open();
   protocol::Deliver message{1, ++w.number, 7, {{0, 10, 1, 2, 1}, {0, 20, 2, 3, 5}}};
   w.hub(message, {chunk_of(3)});
-  const auto first = w.machine.start(10, w.now);
-  const auto second = w.machine.start(10, w.now);
-  REQUIRE((first && second));
-  CHECK(first->run.offset == 10);
-  CHECK(first->run.attempt == 2);
-  CHECK(second->run.offset == 20);
-  CHECK(second->run.count == 2);
-  CHECK(second->run.attempt == 3);
-  CHECK(first->run.chunk.size + second->run.chunk.size == chunk_of(3).size);
+  const auto hand = w.machine.start(10, w.now);
+  REQUIRE(hand);
+  REQUIRE(hand->runs->size() == 2);
+  const Run& first = hand->runs->front();
+  const Run& second = hand->runs->back();
+  CHECK(first.offset == 10);
+  CHECK(first.attempt == 2);
+  CHECK(second.offset == 20);
+  CHECK(second.count == 2);
+  CHECK(second.attempt == 3);
+  CHECK(second.first == 1);
+  CHECK(first.chunk.size + second.chunk.size == chunk_of(3).size);
   CHECK_FALSE(w.machine.start(10, w.now));
 }
 
@@ -253,7 +256,7 @@ TEST_CASE("G8 of rows that share a frame those that are whole are started, the r
   REQUIRE(said.size() == 1);
   CHECK(said[0].starts_with("SETTLE 1: reject 20+2 (chunk, entry 1"));
   CHECK(w.machine.counts().received == 3);
-  CHECK(w.machine.start(10, w.now)->run.offset == 10);
+  CHECK(w.machine.start(10, w.now)->runs->front().offset == 10);
   CHECK_FALSE(w.machine.start(10, w.now));
 }
 

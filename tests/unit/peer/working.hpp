@@ -57,7 +57,7 @@ struct Working {
   std::uint64_t start(std::uint32_t count) {
     const auto hand = machine.start(count, now);
     REQUIRE(hand);
-    CHECK(hand->run.count == count);
+    CHECK(hand->count == count);
     return hand->id;
   }
   Lines finish(std::uint64_t hand, std::uint32_t first, std::uint32_t count,
