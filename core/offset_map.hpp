@@ -26,12 +26,24 @@ class OffsetMap {
   Value& at(std::uint64_t offset) { return values_.at(offset); }
   const Value& at(std::uint64_t offset) const { return values_.at(offset); }
   bool has(std::uint64_t offset) const { return values_.count(offset) != 0; }
-  // The value, and whether it was made now.
-  std::pair<Value&, bool> try_emplace(std::uint64_t offset, Value value = {}) {
-    const auto [at, made] = values_.try_emplace(offset, std::move(value));
-    return {at->second, made};
+  // The value, and whether it was made now: as by default, or what Value::reset() makes of one that
+  // was erased.
+  std::pair<Value&, bool> try_emplace(std::uint64_t offset) {
+    if (spare_.empty()) {
+      const auto [at, made] = values_.try_emplace(offset);
+      return {at->second, made};
+    }
+    if (Value* value = find(offset)) return {*value, false};
+    auto node = std::move(spare_.back());
+    spare_.pop_back();
+    node.key() = offset;
+    node.mapped().reset();
+    return {values_.insert(std::move(node)).position->second, true};
   }
-  void erase(std::uint64_t offset) { values_.erase(offset); }
+  void erase(std::uint64_t offset) {
+    auto node = values_.extract(offset);
+    if (!node.empty() && spare_.size() < spares_max) spare_.push_back(std::move(node));
+  }
   std::size_t size() const { return values_.size(); }
   bool empty() const { return values_.empty(); }
 
@@ -46,7 +58,10 @@ class OffsetMap {
   }
 
  private:
+  // Who comes and goes all the time does not ask malloc each time.
+  static constexpr std::size_t spares_max = 64;
   std::unordered_map<std::uint64_t, Value> values_;
+  std::vector<typename std::unordered_map<std::uint64_t, Value>::node_type> spare_;
 };
 
 }  // namespace pawl

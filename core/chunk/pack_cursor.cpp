@@ -17,14 +17,9 @@ std::uint8_t tag_at(const std::byte* at) {
 
 }  // namespace
 
-bool PackCursor::read_uint(std::uint64_t& value) {
+bool PackCursor::read_wide_uint(std::uint64_t& value) {
   if (at_end()) return false;
   const std::uint8_t tag = tag_at(at_);
-  if (tag < 0x80) {
-    value = tag;
-    ++at_;
-    return true;
-  }
   const bool is_unsigned = tag >= 0xcc && tag <= 0xcf;
   const bool is_signed = tag >= 0xd0 && tag <= 0xd3;
   if (!is_unsigned && !is_signed) return false;

@@ -23,7 +23,11 @@ class PackCursor {
 
   // Each reads one value of its type, in any width that MessagePack has for it, and steps past it.
   // False: there is something else, or it ends early; the cursor stays where it was.
-  bool read_uint(std::uint64_t& value);  // signed formats too, unless negative
+  bool read_uint(std::uint64_t& value) {  // signed formats too, unless negative
+    if (at_end() || (*at_ & std::byte{0x80}) != std::byte{0}) return read_wide_uint(value);
+    value = std::to_integer<std::uint8_t>(*at_++);
+    return true;
+  }
   bool read_bool(bool& value);
   bool read_nil();
   bool read_text(std::string_view& value);  // bytes of a str; UTF-8 is the caller's to check
@@ -35,6 +39,7 @@ class PackCursor {
   bool skip(std::size_t depth_max);
 
  private:
+  bool read_wide_uint(std::uint64_t& value);
   // The length of `header` bytes after the first byte, and that header + length are present.
   bool take(std::size_t length_bytes, std::size_t& length, const std::byte*& data) const;
   bool read_count(std::uint8_t fix, std::uint8_t fix_mask, std::uint8_t wide16,

@@ -82,10 +82,6 @@ void FieldReader::refuse_number(const char* name, std::optional<std::uint64_t> v
   refuse(std::string(name) + " is " + std::to_string(*value) + ", allowed is " + bounds(min, max));
 }
 
-std::uint32_t FieldReader::number32(const char* name, std::uint32_t min) {
-  return static_cast<std::uint32_t>(number(name, min, u32_max));
-}
-
 std::int64_t FieldReader::instant(const char* name) {
   return static_cast<std::int64_t>(number(name, 0, u63_max));
 }
@@ -176,11 +172,9 @@ void FieldReader::numbers(std::vector<std::uint64_t>& numbers, const Shape& shap
   if (good()) row_ = no_row;
 }
 
-void FieldReader::sum_fits(const char* name, std::uint64_t from, std::uint64_t length) {
-  if (from > u63_max || length > u63_max - from) {
-    refuse(std::string(name) + " " + std::to_string(from) + " + " + std::to_string(length) +
-           " passes 2^63 - 1");
-  }
+void FieldReader::refuse_sum(const char* name, std::uint64_t from, std::uint64_t length) {
+  refuse(std::string(name) + " " + std::to_string(from) + " + " + std::to_string(length) +
+         " passes 2^63 - 1");
 }
 
 }  // namespace pawl::protocol

@@ -45,7 +45,9 @@ class FieldReader {
     refuse_number(name, is_number ? std::optional(value) : std::nullopt, min, max);
     return min;
   }
-  std::uint32_t number32(const char* name, std::uint32_t min = 0);
+  std::uint32_t number32(const char* name, std::uint32_t min = 0) {
+    return static_cast<std::uint32_t>(number(name, min, u32_max));
+  }
   std::int64_t instant(const char* name);
   bool boolean(const char* name);
   std::string_view text(const char* name, std::size_t bytes_max);
@@ -87,7 +89,9 @@ class FieldReader {
   bool more_columns() { return good() && columns_left_ > 0; }
 
   // offset + length and the like must not pass 2^63 − 1.
-  void sum_fits(const char* name, std::uint64_t from, std::uint64_t length);
+  void sum_fits(const char* name, std::uint64_t from, std::uint64_t length) {
+    if (from > u63_max || length > u63_max - from) refuse_sum(name, from, length);
+  }
 
   bool good() const { return fault_.code == Code::ok; }
   void refuse(const std::string& what, Code code = Code::bad_frame);
@@ -99,6 +103,7 @@ class FieldReader {
   static constexpr int no_row = -1;
   void refuse_number(const char* name, std::optional<std::uint64_t> value, std::uint64_t min,
                      std::uint64_t max);
+  void refuse_sum(const char* name, std::uint64_t from, std::uint64_t length);
   std::size_t begin_rows(const Shape& shape);
   bool begin_row(const Shape& shape);
   // Before each value: nothing is read after a Fault, and a row gives no more than its columns.

@@ -17,12 +17,6 @@ bool joinable(const Run& left, const Run& right) {
 
 }  // namespace
 
-std::uint32_t ChunkRuns::live() const {
-  std::uint32_t total = 0;
-  for (const std::uint32_t count : counts_) total += count;
-  return total;
-}
-
 // One change asks several times for the same place, and settles come in order.
 std::size_t ChunkRuns::index_from(std::uint32_t position) const {
   return find_near(runs_, found_, [position](const Run& run) { return run.end() <= position; });
@@ -62,6 +56,7 @@ void ChunkRuns::assign(const Run& run, std::size_t at) {
     runs_.erase(begin + 1, runs_.begin() + static_cast<std::ptrdiff_t>(to));
   }
   counts_[static_cast<std::size_t>(run.state)] += run.count;
+  live_ += run.count;
   join_around(from);
 }
 
@@ -96,6 +91,7 @@ void ChunkRuns::erase(std::uint32_t first, std::uint32_t count, std::size_t at) 
   if (at < runs_.size() && runs_[at].first == first && runs_[at].end() >= end) {
     Run& run = runs_[at];  // one, or the front of one
     counts_[static_cast<std::size_t>(run.state)] -= count;
+    live_ -= count;
     run.first += count;
     run.count -= count;
     if (run.count == 0) runs_.erase(runs_.begin() + static_cast<std::ptrdiff_t>(at));
@@ -134,6 +130,7 @@ void ChunkRuns::join_around(std::size_t index) {
 void ChunkRuns::uncount(std::size_t from, std::size_t to) {
   for (std::size_t i = from; i < to; ++i) {
     counts_[static_cast<std::size_t>(runs_[i].state)] -= runs_[i].count;
+    live_ -= runs_[i].count;
   }
 }
 

@@ -33,7 +33,7 @@ class ChunkRuns {
   const std::vector<Run>& all() const { return runs_; }
   bool empty() const { return runs_.empty(); }
   std::uint32_t count(RunState state) const { return counts_[static_cast<std::size_t>(state)]; }
-  std::uint32_t live() const;
+  std::uint32_t live() const { return live_; }
 
   // The run that holds `position`, or null.
   const Run* find(std::uint32_t position) const;
@@ -62,6 +62,7 @@ class ChunkRuns {
 
   std::vector<Run> runs_;
   std::array<std::uint32_t, 6> counts_{};
+  std::uint32_t live_ = 0;         // their sum
   std::uint32_t ready_from_ = 0;   // no ready run ends at or before it
   mutable std::size_t found_ = 0;  // what index_from() said last: the next is near
 };

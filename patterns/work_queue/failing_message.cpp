@@ -11,6 +11,13 @@ std::size_t FailingMessage::bytes() const {
   return 200 + history.bytes();
 }
 
+void FailingMessage::reset() {
+  FailureHistory kept = std::move(history);
+  kept.clear();
+  *this = {};
+  history = std::move(kept);
+}
+
 void FailingMessage::add(HubTime at, FailureKind kind, std::string_view worker,
                          std::string_view reason) {
   if (history.size() >= limits::history_max) {

@@ -24,6 +24,8 @@ struct FailingMessage {
   bool must_be_alone() const { return suspect || deaths > 0; }
   // About what it takes in memory, for the bound on a group's failing messages (G6).
   std::size_t bytes() const;
+  // As new; the history keeps some of its memory.
+  void reset();
   void add(HubTime at, FailureKind kind, std::string_view worker, std::string_view reason);
   bool operator==(const FailingMessage&) const = default;
 };

@@ -43,6 +43,13 @@ void FailureHistory::drop_oldest() {
   --size_;
 }
 
+void FailureHistory::clear() {
+  constexpr std::size_t kept_bytes_max = 256;
+  size_ = 0;
+  packed_.clear();
+  if (packed_.capacity() > kept_bytes_max) packed_.shrink_to_fit();
+}
+
 std::vector<Failure> FailureHistory::all() const {
   std::vector<Failure> failures;
   failures.reserve(size_);

@@ -21,6 +21,8 @@ class FailureHistory {
 
   void add(HubTime at, FailureKind kind, std::string_view worker, std::string_view reason);
   void drop_oldest();
+  // Keeps the memory of a few failures for the next.
+  void clear();
 
   std::uint32_t size() const { return size_; }
   bool empty() const { return size_ == 0; }

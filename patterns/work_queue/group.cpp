@@ -144,12 +144,23 @@ std::vector<Group::Holder> Group::holders() const {
   return all;
 }
 
+Group::Chunks::iterator Group::chunk_from(std::uint64_t offset) {
+  if (found_chunk_ && (*found_chunk_)->second.ref.contains(offset)) return *found_chunk_;
+  auto chunk = active_.upper_bound(offset);
+  if (chunk != active_.begin() && std::prev(chunk)->second.ref.end() > offset) --chunk;
+  if (chunk != active_.end()) found_chunk_ = chunk;
+  return chunk;
+}
+
 Group::Chunks::iterator Group::chunk_at(std::uint64_t offset) {
-  auto after = active_.upper_bound(offset);
-  PAWL_CHECK(after != active_.begin());
-  --after;
-  PAWL_CHECK(after->second.ref.contains(offset));
-  return after;
+  const auto chunk = chunk_from(offset);
+  PAWL_CHECK(chunk != active_.end() && chunk->second.ref.contains(offset));
+  return chunk;
+}
+
+void Group::erase_chunk(Chunks::iterator chunk) {
+  if (found_chunk_ == chunk) found_chunk_.reset();
+  active_.erase(chunk);
 }
 
 // Every change of a live message's state passes here: holders, places and counts follow.
@@ -240,6 +251,7 @@ void Group::reindex(Chunks::iterator chunk) {
   const bool was_ready = active.indexed[index_of(RunState::ready)] > 0;
   for (std::size_t state = 1; state < totals_.size(); ++state) {
     const std::uint32_t now = active.runs.count(static_cast<RunState>(state));
+    if (now == active.indexed[state]) continue;
     totals_[state] = totals_[state] - active.indexed[state] + now;
     active.indexed[state] = now;
   }
@@ -262,7 +274,7 @@ void Group::finish_if_done(Chunks::iterator chunk) {
   if (!chunk->second.runs.empty()) return;
   // A chunk that the scan has not left yet keeps its index row: the rest of it is fresh.
   if (scanned_to_ >= chunk->second.ref.end()) finished_.push_back(chunk->second.ref);
-  active_.erase(chunk);
+  erase_chunk(chunk);
 }
 
 Group::Record& Group::record(std::uint64_t offset) {

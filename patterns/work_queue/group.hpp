@@ -50,6 +50,9 @@ inline std::size_t counted_bytes(const FailingMessage& record) {
 class Group {
  public:
   explicit Group(records::LogId log) : log_(log) {}
+  // Moved, not copied: it knows places within itself.
+  Group(Group&&) = default;
+  Group& operator=(Group&&) = default;
   // From the start: nobody will restore this group from its rows.
   void leave_rows_out();
 
@@ -125,7 +128,7 @@ class Group {
   std::uint64_t held_under(LeaseId lease) const;
   // Of the DELIVER that carried it to this session; 0 if it holds nothing under it.
   std::uint64_t number_of(SessionId session, LeaseId lease) const;
-  std::uint64_t first_held(LeaseId lease) const;  // offset; something must be held under it
+  std::uint64_t first_held(LeaseId lease);  // offset; something must be held under it
   std::size_t failing_bytes() const { return failing_bytes_; }
   std::uint64_t acked() const { return acked_; }
   std::uint64_t retried() const { return retried_; }
@@ -179,8 +182,15 @@ class Group {
   struct Record : FailingMessage {
     bool has_row = false;   // in the store, or will have with the commit under way
     bool is_dirty = false;  // is in dirty_records_
+    void reset() {
+      FailingMessage::reset();
+      has_row = is_dirty = false;
+    }
   };
+  // The chunk that holds `offset`; or the next one, if none does; or the end.
+  Chunks::iterator chunk_from(std::uint64_t offset);
   Chunks::iterator chunk_at(std::uint64_t offset);
+  void erase_chunk(Chunks::iterator chunk);
   void change(Chunks::iterator chunk, const Run& run, const Holder* holder);
   void change_single(std::uint64_t offset, RunState state);
   void await_due(std::uint64_t offset, const FailingMessage& record);
@@ -195,10 +205,10 @@ class Group {
                                       std::vector<protocol::Settled::Exception>& exceptions);
   void extend(SessionId session, const protocol::Settle::Row& row,
               std::vector<protocol::Settled::Exception>& exceptions) const;
-  std::vector<Part> parts_of(LeaseId lease) const;
+  std::vector<Part> parts_of(LeaseId lease);
   void parts_within(const Lease& lease, std::uint64_t offset, std::uint64_t end,
-                    std::uint64_t messages_max, std::vector<Part>& held) const;
-  Code why_not_held(std::uint64_t offset, std::uint64_t end) const;
+                    std::uint64_t messages_max, std::vector<Part>& held);
+  Code why_not_held(std::uint64_t offset, std::uint64_t end);
   void apply_verb(const Part& part, const protocol::Settle::Row& row, const Judge& judge);
   void fail(std::uint64_t offset, FailureKind kind, std::string_view reason,
             std::optional<Duration> delay, const Judge& judge);
@@ -224,6 +234,7 @@ class Group {
   std::uint64_t settled_ = 0;
 
   Chunks active_;
+  std::optional<Chunks::iterator> found_chunk_;  // what chunk_from() said last: the next is near
   std::array<std::uint64_t, 6> totals_{};
   std::set<std::uint64_t> ready_chunks_;
   std::set<std::uint64_t> sparse_;

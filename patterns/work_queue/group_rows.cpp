@@ -57,7 +57,7 @@ std::uint64_t Group::evacuate(std::uint64_t chunk_offset, const Slice& body,
   const auto found = active_.find(chunk_offset);
   PAWL_CHECK(found != active_.end() && is_sparse(found->second));
   const ActiveChunk old = std::move(found->second);
-  active_.erase(found);
+  erase_chunk(found);
   ready_chunks_.erase(chunk_offset);
   sparse_.erase(chunk_offset);
   if (keeps_rows_) dirty_chunks_.insert(chunk_offset);
@@ -106,7 +106,7 @@ void Group::restore(const records::CountersRow& row) {
 void Group::restore(std::uint64_t offset, FailingMessage record) {
   failing_bytes_ += counted_bytes(record);
   if (record.due == rests_forever) record.history = {};
-  failing_.try_emplace(offset, Record{std::move(record), true, false});
+  failing_.try_emplace(offset).first = {std::move(record), true, false};
 }
 
 void Group::restore(const records::ActiveRow& row) {

@@ -95,14 +95,11 @@ const std::vector<Group::Part>& Group::held_parts(SessionId session, LeaseId lea
 }
 
 // Of what is not held under the lease that was named: settled already, all of it; or stale.
-Code Group::why_not_held(std::uint64_t offset, std::uint64_t end) const {
+Code Group::why_not_held(std::uint64_t offset, std::uint64_t end) {
   if (end > scanned_to_) return Code::stale;
-  auto chunk = active_.upper_bound(offset);
-  if (chunk != active_.begin()) --chunk;
   // Only the first and the last chunk can be active and have nothing in the range.
-  for (; chunk != active_.end() && chunk->first < end; ++chunk) {
+  for (auto chunk = chunk_from(offset); chunk != active_.end() && chunk->first < end; ++chunk) {
     const std::uint64_t from = std::max(offset, chunk->first);
-    if (from >= chunk->second.ref.end()) continue;
     const Run* next =
         chunk->second.runs.first_from(static_cast<std::uint32_t>(from - chunk->first));
     if (next != nullptr && chunk->first + next->first < end) return Code::stale;
@@ -112,17 +109,14 @@ Code Group::why_not_held(std::uint64_t offset, std::uint64_t end) const {
 
 // What is held of [offset, end), to the end of the run that `messages_max` is reached in.
 void Group::parts_within(const Lease& lease, std::uint64_t offset, std::uint64_t end,
-                         std::uint64_t messages_max, std::vector<Part>& held) const {
+                         std::uint64_t messages_max, std::vector<Part>& held) {
   for (std::size_t i = lease.part_after(offset); i < lease.parts.size(); ++i) {
     const std::uint64_t from = std::max(offset, lease.parts[i].offset);
     const std::uint64_t to = std::min(end, lease.parts[i].end());
     if (from >= end) break;
-    auto chunk = active_.upper_bound(from);
-    if (chunk != active_.begin()) --chunk;
     // More than one if it was evacuated meanwhile.
-    for (; chunk != active_.end() && chunk->first < to; ++chunk) {
+    for (auto chunk = chunk_from(from); chunk != active_.end() && chunk->first < to; ++chunk) {
       const std::uint64_t base = chunk->first;
-      if (chunk->second.ref.end() <= from) continue;
       const std::vector<Run>& runs = chunk->second.runs.all();
       const auto position = static_cast<std::uint32_t>(std::max(from, base) - base);
       const Run* run = chunk->second.runs.first_from(position);
@@ -139,7 +133,7 @@ void Group::parts_within(const Lease& lease, std::uint64_t offset, std::uint64_t
   }
 }
 
-std::vector<Group::Part> Group::parts_of(LeaseId lease) const {
+std::vector<Group::Part> Group::parts_of(LeaseId lease) {
   const auto found = leases_.find(lease);
   if (found == leases_.end()) return {};
   std::vector<Part> held;
@@ -153,7 +147,7 @@ std::uint64_t Group::number_of(SessionId session, LeaseId lease) const {
   return found->second.holder.number;
 }
 
-std::uint64_t Group::first_held(LeaseId lease) const {
+std::uint64_t Group::first_held(LeaseId lease) {
   std::vector<Part> held;
   parts_within(leases_.at(lease), 0, UINT64_MAX, 1, held);
   return held.front().offset;
