@@ -3,12 +3,15 @@
 // the store's bytewise order is the order of numbers. docs/store.md names what stands where.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "core/buffer.hpp"
+#include "core/chunk/big_endian.hpp"
 #include "core/random.hpp"
 
 namespace pawl {
@@ -19,11 +22,11 @@ class ByteWriter {
   explicit ByteWriter(std::string&& goes_on) : out_(std::move(goes_on)) {}
 
   ByteWriter& varint(std::uint64_t value) {
-    while (value >= 0x80) {
-      out_.push_back(static_cast<char>(value | 0x80));
-      value >>= 7;
-    }
-    out_.push_back(static_cast<char>(value));
+    std::array<char, 10> bytes{};
+    std::size_t size = 0;
+    for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
+    bytes[size++] = static_cast<char>(value);
+    out_.append(bytes.data(), size);
     return *this;
   }
   ByteWriter& text(std::string_view value) {
@@ -48,10 +51,9 @@ class ByteWriter {
   std::string take() { return std::move(out_); }
 
  private:
-  ByteWriter& ordered(std::uint64_t value, int bytes) {
-    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
-      out_.push_back(static_cast<char>(value >> shift));
-    }
+  ByteWriter& ordered(std::uint64_t value, std::size_t bytes) {
+    const std::uint64_t all = big_endian(value << (64 - 8 * bytes));
+    out_.append(reinterpret_cast<const char*>(&all), bytes);
     return *this;
   }
   std::string out_;

@@ -42,7 +42,8 @@ class OffsetMap {
   }
   void erase(std::uint64_t offset) {
     auto node = values_.extract(offset);
-    if (!node.empty() && spare_.size() < spares_max) spare_.push_back(std::move(node));
+    if (!node.empty()) spare_.push_back(std::move(node));
+    while (spare_.size() > values_.size() + spares_at_rest) spare_.pop_back();
   }
   std::size_t size() const { return values_.size(); }
   bool empty() const { return values_.empty(); }
@@ -58,8 +59,9 @@ class OffsetMap {
   }
 
  private:
-  // Who comes and goes all the time does not ask malloc each time.
-  static constexpr std::size_t spares_max = 64;
+  // Who comes and goes all the time does not ask malloc each time: as many as there are and a few
+  // more are kept for the next.
+  static constexpr std::size_t spares_at_rest = 64;
   std::unordered_map<std::uint64_t, Value> values_;
   std::vector<typename std::unordered_map<std::uint64_t, Value>::node_type> spare_;
 };
