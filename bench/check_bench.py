@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Has pawl become slower? Compares with bench/kept.json, and fails if it clearly has.
 
-Instructions, counted by callgrind. First of a hub's machine alone, in one thread: the same in every
-run. Then a message's in the producer's, the device's and the worker's process, libzmq and RocksDB
-included: how messages gather into chunks and commits differs from run to run, so the least of some
-rounds. Last the rate in memory to raw libzmq's of the same round: it also sees waiting, but a busy
-machine bends it, so only a large loss counts. (The durable rate to a bare file's is left to
-`queue`: a disk with neighbours bent it sevenfold between two runs.)
+Instructions, counted by callgrind. First of a hub's machine and of a worker's, each alone, in one
+thread: the same in every run. Then a message's in the producer's, the device's and the worker's
+process, libzmq and RocksDB included: how messages gather into chunks and commits differs from run
+to run, so the least of some rounds. Last the rate in memory to raw libzmq's of the same round: it
+also sees waiting, but a busy machine bends it, so only a large loss counts. (The durable rate to a
+bare file's is left to `queue`: a disk with neighbours bent it sevenfold between two runs.)
 
 --keep writes what was measured into bench/kept.json instead: for a change that is meant, with its
 reason in the commit.
@@ -25,15 +25,15 @@ from throughput import Rounds
 KEPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kept.json")
 # What runs of one build differ by on a busy machine (measured at load 9: nothing; 3 %; 8 %; the
 # device 70 %, its least of three 30 %; rates twofold), and a little.
-CHUNK, MESSAGE = "hub machine: a chunk of one", "hub machine: each further message of a chunk"
-RETRY = "hub machine: a retry"
+ALONE = ("hub", "worker")
+CHUNK, MESSAGE, RETRY = "a chunk of one", "each further message of a chunk", "a retry"
 MORE = {CHUNK: 1.03, MESSAGE: 1.03, RETRY: 1.03, "producer": 1.08, "worker": 1.1, "device": 1.5}
 RATE, RATE_LESS = "in memory / raw proxy", 0.6
 
 BYTES = 100
 FEW, MANY = 100_000, 300_000  # counted by the difference: starting up is no part of a message
-HUB_FEW, HUB_MANY, FULL = 200, 1_000, 1_024
-NACK_ONE_IN, NACK_TIMES, HUB_FAILING = 10, 2, 100
+ALONE_FEW, ALONE_MANY, FULL = 200, 1_000, 1_024
+NACK_ONE_IN, NACK_TIMES, ALONE_FAILING = 10, 2, 100
 TIMED = 1_000_000
 
 
@@ -46,26 +46,38 @@ def collected(log):
         return int(re.search(r"Collected : (\d+)", file.read()).group(1))
 
 
-def hub(rounds, chunks, pack, *options):
-    """Instructions of the hub's machine for so many chunks."""
-    log = os.path.join(rounds.folder, "hub")
-    command = [os.path.join(rounds.build, "bench/bin/bench_pawl_hub_budget"), "-", chunks, BYTES,
-               "--pack", pack, *options]
+def alone(rounds, which, chunks, pack, *options):
+    """Instructions of a hub's or a worker's machine for so many chunks."""
+    log = os.path.join(rounds.folder, which)
+    program = os.path.join(rounds.build, f"bench/bin/bench_pawl_{which}_budget")
+    command = [program, "-", chunks, BYTES, "--pack", pack, *options]
     subprocess.run([*callgrind(log), *map(str, command)], check=True)
     return collected(log)
 
 
-def hub_chunk(rounds, pack):
+def a_chunk(rounds, which, pack):
     """Instructions of one more chunk of so many messages."""
-    return (hub(rounds, HUB_MANY, pack) - hub(rounds, HUB_FEW, pack)) / (HUB_MANY - HUB_FEW)
+    few, many = (alone(rounds, which, chunks, pack) for chunks in (ALONE_FEW, ALONE_MANY))
+    return (many - few) / (ALONE_MANY - ALONE_FEW)
 
 
-def hub_retry(rounds):
+def a_retry(rounds, which):
     """What each retry adds: its nack, its wait, its way back and its ack."""
-    clean = hub(rounds, HUB_FAILING, FULL)
-    failing = hub(rounds, HUB_FAILING, FULL, "--nack-one-in", NACK_ONE_IN, "--nack-times",
-                  NACK_TIMES)
-    return (failing - clean) / (HUB_FAILING * FULL * NACK_TIMES / NACK_ONE_IN)
+    clean = alone(rounds, which, ALONE_FAILING, FULL)
+    failing = alone(rounds, which, ALONE_FAILING, FULL, "--nack-one-in", NACK_ONE_IN,
+                    "--nack-times", NACK_TIMES)
+    return (failing - clean) / (ALONE_FAILING * FULL * NACK_TIMES / NACK_ONE_IN)
+
+
+def machines(rounds):
+    """{figure: [its value]}"""
+    figures = {}
+    for which in ALONE:
+        one, full = a_chunk(rounds, which, 1), a_chunk(rounds, which, FULL)
+        figures[f"{which} machine: {CHUNK}"] = [one]
+        figures[f"{which} machine: {MESSAGE}"] = [(full - one) / (FULL - 1)]
+        figures[f"{which} machine: {RETRY}"] = [a_retry(rounds, which)]
+    return figures
 
 
 def instructions(rounds, durable, count):
@@ -92,8 +104,7 @@ def instructions_a_message(rounds, durable):
 
 def measure(rounds, options):
     """{figure: its value in each round}"""
-    one, full = hub_chunk(rounds, 1), hub_chunk(rounds, FULL)
-    figures = {CHUNK: [one], MESSAGE: [(full - one) / (FULL - 1)], RETRY: [hub_retry(rounds)]}
+    figures = machines(rounds)
     for number in range(options.rounds):
         for durable in (False, True):
             kind = "durable" if durable else "in memory"
@@ -110,7 +121,7 @@ def judge(out, name, values, kept):
     if name == RATE:
         bar = report.at_least(kept * RATE_LESS) if kept else None
         return out.add_rounds(name, values, "×", bar)
-    more = MORE[name if name in MORE else name.rpartition(": ")[2]]
+    more = MORE[name.rpartition(": ")[2]]
     bar = report.at_most(kept * more) if kept else None
     out.add(f"{name}, least", min(values), "instructions", bar)
     out.rows[-1].update(least=min(values), most=max(values), rounds=values)
